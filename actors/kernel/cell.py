@@ -1,0 +1,211 @@
+"""A cell houses one actor: mailbox and address outlive every incarnation of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextvars import Context, copy_context
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from actors.kernel.edges import Callback
+from actors.kernel.mailbox import KERNEL, Mailbox, Post
+from actors.kernel.me import Actor, Me
+from actors.kernel.runner import IDLE, Runner
+from actors.kernel.supervision import BACK_OFF, RETRY, Policy, Restarts, State
+from messages.addresses import Down, Refused, ReplyTo, request
+from messages.errors import sentence
+
+if TYPE_CHECKING:
+    from actors.kernel.system import System
+
+T = TypeVar("T")
+
+
+class Cell(Runner):
+    """Takes posts off the mailbox; keeps requests and events while its actor is not ready."""
+
+    def __init__(
+        self, name: str, build: Callable[[Me[Any]], Actor[Any]], policy: Policy, capacity: int, system: System
+    ) -> None:
+        self.mailbox = Mailbox()
+        super().__init__(name, self.mailbox, system)
+        self.mailbox.bury = self._bury
+        self.state, self.cause, self.retry_at, self.ready = State.STARTING, "", 0, Future[None]()
+        self.error: BaseException | None = None
+        self._build, self._restarts = build, Restarts(policy)
+        self._capacity, self._capacity_for_events = capacity, capacity // 2
+        self._me: Me[Any] | None = None
+        self._actor: Actor[Any] | None = None
+        self._owed, self._sweep_at = list[ReplyTo[Any]](), 64
+        self.call(self._boot)
+
+    @property
+    def runners(self) -> Sequence[Runner]:
+        """Itself."""
+        return (self,)
+
+    @property
+    def ends(self) -> tuple[Future[None], ...]:
+        """Done when it has ended."""
+        return (self.ended,)
+
+    def begin(self) -> None:
+        """What there is to do was posted when it was made."""
+
+    # On anyone's thread
+
+    def deliver(self, message: Any, /) -> None:
+        """Take a message unless there are too many; of events half as many as of requests."""
+        mailbox = self.mailbox
+        if (waiting := mailbox.qsize() + len(mailbox.kept)) >= self._capacity_for_events and (
+            waiting >= self._capacity or request(message) is None
+        ):
+            self.system.bury(self.name, message, "full")
+        else:
+            mailbox.put(Post(message, copy_context(), self._monotonic()))
+
+    def call(self, action: Callable[[], None]) -> None:
+        """Have the kernel's own `action` run on the cell's thread."""
+        self.mailbox.put(Post(action, Context(), 0.0, KERNEL))
+
+    # On the cell's own thread: one post after the other
+
+    def handle(self, post: Post) -> None:
+        """See Runner."""
+        try:
+            if post.owner is None:
+                if self._actor is None:
+                    self._keep(post)
+                else:
+                    self.measured(self._actor, post)
+                    if (reply_to := request(post.message)) is not None and not reply_to.told:
+                        self._owe(reply_to)
+            elif post.owner is KERNEL:
+                self.began = self._monotonic()  # on_start may hang, too
+                post.message()
+                self.began = IDLE
+            elif self._actor is not None and post.owner is self._me and (post.slot is None or post.slot.close()):
+                self.measured(self._actor, post)
+            else:
+                self.system.bury(self.name, post.message, "void")
+        except BaseException as error:  # SystemExit too is a crash of this actor, and of it alone
+            self.crash(error, post)
+
+    def _keep(self, post: Post) -> None:
+        if self.state is State.DOWN:
+            self._bury(post)
+        else:
+            self.mailbox.kept.append(post)
+
+    def _owe(self, reply_to: ReplyTo[Any]) -> None:
+        self._owed.append(reply_to)
+        if len(self._owed) > self._sweep_at:
+            self._owed = [owed for owed in self._owed if not owed.told]
+            self._sweep_at = 64 + 2 * len(self._owed)
+
+    def take_waiting(self, kind: type[T], limit: int) -> list[T]:
+        """See Me.take_waiting."""
+        taken = self.mailbox.take(kind, limit)
+        for message in taken:
+            if (reply_to := request(message)) is not None:
+                self._owe(reply_to)
+        return taken
+
+    # Birth and death
+
+    def _boot(self) -> None:
+        """Build the actor; a rebuilt one only after all it had sent to the writer has settled."""
+        if self.state is State.STARTING or self.system.flush is None:
+            self._become_ready()
+        else:
+            self.system.flush(Callback("settled", lambda answer: self.call(lambda: self._settled(answer))))
+
+    def _settled(self, answer: object) -> None:
+        if self._actor is not None:
+            return
+        if isinstance(answer, Refused):
+            self.system.scheduler.later(BACK_OFF, lambda: self.call(self._boot))
+        else:
+            self._become_ready()
+
+    def _become_ready(self) -> None:
+        self._me = Me(self)
+        self._actor = self._build(self._me)
+        Context().run(getattr(self._actor, "on_start", _nothing))
+        self.state, self.cause, self.error, self.retry_at, self.mailbox.open = State.READY, "", None, 0, True
+        if not self.ready.done():
+            self.ready.set_result(None)
+
+    def crash(self, error: BaseException, post: Post | None = None) -> None:
+        """End this incarnation; what comes next is the policy's affair."""
+        if post is not None and (reply_to := request(post.message)) is not None:
+            self._owed.append(reply_to)
+        self.end_incarnation("crashed", f"{self.name} crashed on it or while it held it: {sentence(error)}", error)
+        self.cause, self.error, self.began = sentence(error), error, IDLE
+        retry_in = self._restarts.next(self._monotonic(), down=self.state is State.DOWN)
+        self.system.hooks.crashed(self.name, error, retry_in)
+        if retry_in is None:
+            self._go_down(None)
+            self.system.fail(f"{self.name} crashed: {self.cause}")
+            return
+        if retry_in == RETRY:
+            self._go_down(retry_in)
+        else:
+            self.state = State.REBUILDING
+        self.system.scheduler.later(retry_in, lambda: self.call(self._boot))
+
+    def _go_down(self, retry_in: float | None) -> None:
+        new, self.state = self.state is not State.DOWN, State.DOWN
+        self.retry_at = self.system.clock.utc() + round(retry_in * 1e6) if retry_in else 0
+        self.mailbox.drop_kept()
+        if new:
+            self.system.bus.publish(Down(self.name, self.cause))
+
+    def end_incarnation(self, code: str, why: str, error: BaseException | None = None) -> None:
+        """Void its replies and timers, refuse what it still owes, and let it release what it owns."""
+        actor, self._actor, self._me, self.mailbox.open = self._actor, None, None, False
+        self._refuse_owed(code, why)
+        try:
+            getattr(actor, "on_stop", _nothing)()
+        except BaseException as second:
+            second.__context__ = error
+            self.system.hooks.crashed(self.name, second, None)
+
+    def _refuse_owed(self, code: str, why: str) -> None:
+        owed, self._owed = self._owed, []
+        for reply_to in owed:
+            reply_to.refuse(code, why)
+
+    def on_stop(self) -> None:
+        """The end; pykka calls it in this thread, and then has the mailbox sealed."""
+        self.end_incarnation("down", f"{self.name} has stopped")
+        self.state, self.retry_at = State.STOPPED, 0
+
+    def on_failure(self, exception_type: Any, exception_value: BaseException | None, traceback: Any) -> None:
+        """See Runner; whoever is still owed an answer is told."""
+        super().on_failure(exception_type, exception_value, traceback)
+        self._refuse_owed("down", f"{self.name} has failed: {exception_value!r}")
+
+    def ask_to_stop(self) -> None:
+        """Have what waits handled, and then leave; what is kept for a rebuilt actor is refused."""
+        self.call(self.leave)
+
+    def seal(self) -> None:
+        """Refuse whatever is left and whatever may come; if it has not ended it hangs, and is abandoned."""
+        if not self.ended.done():
+            self.state = State.STOPPED
+            if self.inbox.current is not None:
+                self.forsake()
+                if (reply_to := request(self.inbox.current.message)) is not None:
+                    self._owed.append(reply_to)
+                self._refuse_owed("down", f"{self.name} hangs and was abandoned")
+        self.mailbox.empty()
+
+    def _bury(self, envelope: Any) -> None:
+        if isinstance(envelope, Post) and envelope.owner is not KERNEL:
+            why = "down" if envelope.owner is None else "void"
+            self.system.bury(self.name, envelope.message, why, self.retry_at or None)
+
+
+def _nothing() -> None:
+    """What an actor without on_start or on_stop does there."""

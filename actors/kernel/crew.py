@@ -1,0 +1,109 @@
+"""A crew: actors without state that share one mailbox, so that whoever is free takes the next message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from actors.kernel.mailbox import KERNEL, Mailbox, Post
+from actors.kernel.me import Actor
+from actors.kernel.runner import Runner
+from actors.kernel.supervision import State
+from messages.addresses import request
+from messages.errors import sentence
+
+if TYPE_CHECKING:
+    from actors.kernel.system import System
+
+
+class _Share:
+    """One member's side of the mailbox: what it has taken is its own, what waits is everyone's."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self.current: Any = None
+        self._mailbox, self.put, self.able = mailbox, mailbox.put, mailbox.able
+
+    def get(self) -> Any:
+        """Wait for the next."""
+        self.current = self._mailbox.get()
+        return self.current
+
+    def empty(self) -> bool:
+        """What still waits is for the others."""
+        return True
+
+
+class Member(Runner):
+    """One of a crew. A crash costs it nothing but the message, since there is nothing to rebuild."""
+
+    def __init__(self, number: int, crew: Crew) -> None:
+        super().__init__(f"{crew.name}-{number}", _Share(crew.mailbox), crew.system)
+        self._build, self._actor = crew.build, crew.build()
+
+    def handle(self, post: Post) -> None:
+        """See Runner."""
+        if post.owner is KERNEL:
+            self.leave()
+            return
+        try:
+            self.measured(self._actor, post)
+        except BaseException as error:
+            self._actor = self._build()
+            if (reply_to := request(post.message)) is not None:
+                reply_to.refuse("crashed", f"{self.name} crashed on it: {sentence(error)}")
+            self.system.hooks.crashed(self.name, error, 0.0)
+
+
+class Crew:
+    """So many members, one address; seen from outside like a cell."""
+
+    def __init__(self, name: str, build: Callable[[], Actor[Any]], size: int, capacity: int, system: System) -> None:
+        self.name, self.build, self.system, self.mailbox = name, build, system, Mailbox()
+        self.mailbox.bury = self._bury
+        self.state, self.cause, self.ready = State.STARTING, "", Future[None]()
+        self.error: BaseException | None = None
+        self._capacity = capacity
+        self._members = [Member(number, self) for number in range(1, size + 1)]
+
+    @property
+    def runners(self) -> Sequence[Runner]:
+        """Its members."""
+        return self._members
+
+    @property
+    def ends(self) -> tuple[Future[None], ...]:
+        """Done when each member has ended."""
+        return tuple(member.ended for member in self._members)
+
+    def deliver(self, message: Any, /) -> None:
+        """Take a message unless there are too many."""
+        if len(self.mailbox) >= self._capacity:
+            self.system.bury(self.name, message, "full")
+        else:
+            self.mailbox.put(Post(message, copy_context(), self.system.clock.monotonic()))
+
+    def begin(self) -> None:
+        """Stateless, hence ready."""
+        self.state = State.READY
+        self.ready.set_result(None)
+
+    def ask_to_stop(self) -> None:
+        """Have what waits handled, and then everyone leave."""
+        for _ in self._members:
+            self.mailbox.put(Post(None, copy_context(), 0.0, KERNEL))
+
+    def seal(self) -> None:
+        """Refuse whatever is left and whatever may come; whose member hangs is refused too."""
+        self.state = State.STOPPED
+        for member in self._members:
+            if not member.ended.done():
+                member.forsake()
+                if member.inbox.current and (reply_to := request(member.inbox.current.message)) is not None:
+                    reply_to.refuse("down", f"{member.name} hangs and was abandoned")
+        self.mailbox.empty()
+
+    def _bury(self, post: Post) -> None:
+        if post.owner is None:
+            self.system.bury(self.name, post.message, "down")

@@ -1,0 +1,96 @@
+"""A message on its way, and the queue it waits in."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import Context
+from queue import Empty, SimpleQueue
+from typing import Any, ClassVar, Final, TypeVar
+
+T = TypeVar("T")
+KERNEL: Final = object()
+"""The owner of the kernel's own calls."""
+
+
+class Post:
+    """A message, when and in which context it was sent, and the incarnation it is meant for.
+
+    `owner` is None for what anyone told, a `Me` for a reply or a timer, which die with it, or KERNEL.
+    """
+
+    __slots__ = ("context", "message", "owner", "sent_at", "slot")
+    reply_to: ClassVar[None] = None  # pykka's loop asks every envelope for a future
+
+    def __init__(self, message: Any, context: Context, sent_at: float, owner: object = None, slot: Any = None) -> None:
+        self.message, self.context, self.sent_at, self.owner, self.slot = message, context, sent_at, owner, slot
+
+
+class Mailbox:
+    """A pykka ActorInbox on a SimpleQueue. What cannot be handled yet is `kept`, in order, until `open`.
+
+    It seals itself without a lock: the flag is set before the last draining, and a sender that sees the
+    flag after its put drains again, so that whatever was put is either handled or buried, once.
+    """
+
+    def __init__(self) -> None:
+        self._queue, self.kept = SimpleQueue[Any](), deque[Post]()
+        self._first, self.qsize = deque[Any](), self._queue.qsize
+        self.sealed = self.open = False
+        self.current: Any = None
+        self.bury: Callable[[Any], None]
+
+    def __len__(self) -> int:
+        return self.qsize() + len(self.kept)
+
+    def put(self, envelope: Any, /) -> None:
+        """Take it, always; how many there may be is decided before."""
+        self._queue.put(envelope)
+        if self.sealed:
+            self.drain()
+
+    def get(self) -> Any:
+        """Wait for the next; it is `current` until there is another."""
+        self.current = self._next() if self._first or (self.kept and self.open) else self._queue.get()
+        return self.current
+
+    def able(self) -> bool:
+        """Whether `get` would return at once."""
+        return not self._queue.empty() or bool(self._first) or (self.open and bool(self.kept))
+
+    def take(self, kind: type[T], limit: int) -> list[T]:
+        """What waits next and was told, as long as it is of this kind."""
+        taken = list[T]()
+        while len(taken) < limit and (post := self._next()) is not None:
+            if getattr(post, "owner", KERNEL) is not None:  # pykka's own envelopes have none
+                self._first.append(post)  # a stop or a reply, which must not wait with what is kept
+                break
+            if not isinstance(post.message, kind):
+                self.kept.appendleft(post)
+                break
+            taken.append(post.message)
+        return taken
+
+    def drain(self) -> None:
+        """Bury everything."""
+        while (envelope := self._next()) is not None:
+            self.bury(envelope)
+
+    def drop_kept(self) -> None:
+        """Bury what was put aside."""
+        while self.kept:
+            self.bury(self.kept.popleft())
+
+    def empty(self) -> bool:
+        """Seal for ever; pykka asks this only while it tears an actor down."""
+        self.sealed = True
+        self.drain()
+        return True
+
+    def _next(self) -> Any:
+        with suppress(IndexError):
+            return (self._first or self.kept).popleft()
+        with suppress(Empty):
+            return self._queue.get_nowait()
+        return None

@@ -1,0 +1,87 @@
+"""The author's side of an actor: what it is handed, and what it has to offer."""
+
+from __future__ import annotations
+
+from contextvars import Context, copy_context
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from actors.kernel.edges import lateness
+from actors.kernel.mailbox import Post
+from messages.addresses import Ref, ReplyTo
+
+if TYPE_CHECKING:
+    from actors.kernel.cell import Cell
+
+M_contra = TypeVar("M_contra", contravariant=True)
+T = TypeVar("T")
+
+
+class Return(ReplyTo[Any]):
+    """The way back to one incarnation. The first answer wins; who is first is decided in the owner's thread."""
+
+    __slots__ = ("_cell", "_context", "_me", "_open")
+
+    def __init__(self, about: object, cell: Cell, me: Me[Any]) -> None:
+        super().__init__(about)
+        # The asker's context, not the answerer's: one commit answers many askers.
+        self._cell, self._me, self._open, self._context = cell, me, True, copy_context()
+
+    def send(self, answer: object, /) -> None:
+        """Post it to the owner, whose mailbox always takes it."""
+        post = Post(answer, self._context, self._cell.system.clock.monotonic(), self._me, self)
+        self._cell.mailbox.put(post)
+
+    def close(self) -> bool:
+        """Whether this was the first answer."""
+        first, self._open = self._open, False
+        return first
+
+
+class Me(Generic[M_contra]):
+    """An incarnation's own name, clock and ways to be told. All that it set going is void after a crash."""
+
+    __slots__ = ("_cell", "clock", "name")
+
+    def __init__(self, cell: Cell) -> None:
+        self._cell, self.name, self.clock = cell, cell.name, cell.system.clock
+
+    def reply_to(self, about: object, *, of: Ref[Any], within: float) -> ReplyTo[M_contra]:
+        """A return address for one request to `of`: exactly one message comes, an answer or Refused.
+
+        The type checkers accept it only in requests whose answers this actor's protocol names.
+        """
+        back = Return(about, self._cell, self)
+        self._cell.system.scheduler.later(within, lambda: back.refuse("late", lateness(of.name, within)))
+        return back
+
+    def after(self, seconds: float, message: M_contra) -> None:
+        """Be told this later, in a fresh context: it belongs to no trace. It is always taken."""
+        cell, system = self._cell, self._cell.system
+
+        def post() -> None:
+            cell.mailbox.put(Post(message, Context(), system.clock.monotonic(), self))
+
+        system.scheduler.later(seconds, post)
+
+    def publish(self, event: object) -> None:
+        """Tell everyone who is routed to; only what is committed may be said."""
+        self._cell.system.bus.publish(event)
+
+    def take_waiting(self, kind: type[T], limit: int) -> list[T]:
+        """Up to so many more messages of this type that stand next in the mailbox, to be done together.
+
+        They are this incarnation's from now on: if it crashes, those not yet answered are refused.
+        """
+        return self._cell.take_waiting(kind, limit)
+
+
+class Actor(Protocol[M_contra]):
+    """What an actor's author writes, built afresh by `build(me)` after every crash.
+
+    It may have `on_start()`: returning from it means ready. It may have `on_stop()`: release what is
+    owned; it ends every incarnation, crashed ones too. Both run in the actor's own thread.
+    """
+
+    def on_receive(self, message: M_contra, /) -> None:
+        """Handle one message: one `match` that ends in `assert_never`."""
+        ...

@@ -1,0 +1,71 @@
+"""What the market and its sources are asked, and what they answer: symbols and daily bars."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from messages.addresses import Refused, ReplyTo
+from messages.tasks import Run
+from messages.values import Symbol
+
+Floats = NDArray[np.float64]
+Sessions = NDArray[np.datetime64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bars:
+    """Daily bars of one symbol in order of session; seven arrays of one length that nobody writes to.
+
+    `sessions` are exchange dates (datetime64[D]); prices are as traded, in the desk's currency; `volume` is
+    in shares as traded; `adj_close` is the source's close adjusted for splits and dividends up to its last bar.
+    """
+
+    sessions: Sessions
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    adj_close: Floats
+
+    def __len__(self) -> int:
+        return len(self.sessions)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """Which of these names, as a person typed them, the desk's source has prices for."""
+
+    names: tuple[str, ...]
+    reply_to: ReplyTo["Resolved | Refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The symbols found, by the name asked for, and the names that the source does not have."""
+
+    known: tuple[tuple[str, Symbol], ...]
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """All daily bars a source has of this symbol."""
+
+    symbol: Symbol
+    reply_to: ReplyTo["Fetched | Refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The bars, not checked yet; row r of them stands in line `first_line + r` of `place`."""
+
+    symbol: Symbol
+    bars: Bars
+    place: str
+    first_line: int
+
+
+SourceMessage = Resolve | Fetch
+Message = Run | Resolve | Fetched | Refused

@@ -1,0 +1,124 @@
+"""What the task coordinator is asked, what it has others run, and what comes back."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from messages.addresses import Refused, ReplyTo
+from messages.database import Committed, Statement
+from messages.values import CorrelationId, Symbol
+
+W = TypeVar("W")
+Queue = Literal["portfolio", "data", "analysis"]
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshBars:
+    """Bring the stored bars of a symbol up to what the source has."""
+
+    symbol: Symbol
+
+
+@dataclass(frozen=True, slots=True)
+class ValuePortfolio:
+    """Value what is held, at the last closes up to this session."""
+
+    as_of: dt.date
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeFacts:
+    """Compute the fact sheet of a symbol from what was known at the end of this session."""
+
+    symbol: Symbol
+    as_of: dt.date
+
+
+@dataclass(frozen=True, slots=True)
+class Recommend:
+    """Draw a recommendation from the fact sheet of the same round."""
+
+    symbol: Symbol
+    as_of: dt.date
+    use_claude: bool
+
+
+Work = RefreshBars | ValuePortfolio | ComputeFacts | Recommend
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A task to be. `key` says which task it is: submitted again, it is the same one.
+
+    `needs` are keys of tasks that must be done first: existing ones, or such that stand earlier in the same Submit.
+    """
+
+    key: str
+    queue: Queue
+    work: Work
+    priority: int = 5
+    requires_claude: bool = False
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Keep these tasks and have them run. One that is dead gets its attempts anew: a person asked again."""
+
+    tasks: tuple[NewTask, ...]
+    correlation_id: CorrelationId
+    reply_to: ReplyTo["Submitted | Refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """They are on disk."""
+
+    correlation_id: CorrelationId
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to run a task, once; the next attempt is another lease."""
+
+    task: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Run this task. The answer is Finished, or Refused: with `retry_at` it was gated and costs no attempt."""
+
+    lease: Lease
+    work: Work
+    correlation_id: CorrelationId
+    reply_to: ReplyTo["Finished | Refused"]
+
+    def expect(self, kind: type[W]) -> W:
+        """The work, known to be of this kind since the desk sends each kind to one address."""
+        if not isinstance(self.work, kind):
+            raise TypeError(f"task {self.lease.task}: {type(self.work).__name__} came where {kind.__name__} is run")
+        return self.work
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """It is done once these effects are committed, which happens in one transaction with its completion."""
+
+    lease: Lease
+    effects: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Lease nothing any more; the answer comes when nothing is in flight."""
+
+    reply_to: ReplyTo["Drained | Refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """Nothing is in flight."""
+
+
+Message = Submit | Drain | Finished | Committed | Refused

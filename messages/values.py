@@ -1,0 +1,34 @@
+"""Words that everyone uses: symbols, ids, exact amounts."""
+
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from typing import Final, NewType
+
+Symbol = NewType("Symbol", str)
+"""A listed security, in capitals, as the desk's price source spells it. Only code that asked the source makes one."""
+
+CorrelationId = NewType("CorrelationId", str)
+"""What belongs together from a request to its last effect: 32 hexadecimal digits, usable as a W3C trace id."""
+
+UNIT: Final = Decimal("1e-9")
+"""The smallest amount there is: of a currency, of a price of an order, of a quantity."""
+LARGEST: Final = 2**63 - 1
+"""The largest stored amount, in units; 9.2 thousand million whole ones."""
+
+
+class OutOfRange(ValueError):
+    """An amount that the database cannot hold; it is never rounded or cut in silence."""
+
+
+def to_units(amount: Decimal) -> int:
+    """The amount in units of 1e-9, rounded half to even. Raises OutOfRange where it is not a number or too large."""
+    if not amount.is_finite() or abs(amount) >= LARGEST * UNIT:
+        raise OutOfRange(f"{amount} is not an amount between -9.2e9 and 9.2e9")
+    with localcontext(prec=60):
+        return int((amount / UNIT).to_integral_value(ROUND_HALF_EVEN))
+
+
+def from_units(units: int) -> Decimal:
+    """The exact amount that `to_units` stored, without trailing zeros after the point."""
+    with localcontext(prec=60):
+        amount = (units * UNIT).normalize()
+        return amount.quantize(Decimal(1)) if amount == amount.to_integral_value() else amount
