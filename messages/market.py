@@ -61,6 +61,7 @@ class Fetch:
 class Fetched:
     """The bars, not checked yet; row r of them stands in line `first_line + r` of `place`."""
 
+    about: object
     symbol: Symbol
     bars: Bars
     place: str
@@ -68,4 +69,4 @@ class Fetched:
 
 
 SourceMessage = Resolve | Fetch
-Message = Run | Resolve | Fetched | Refused
+Message = Run | Fetched | Refused

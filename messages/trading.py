@@ -20,6 +20,15 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """What the books say is held of one symbol; `cost` is what all of it cost, in the desk's currency."""
+
+    symbol: Symbol
+    quantity: Decimal
+    cost: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Import:
     """Open the books with these holdings and this cash; a former import is reversed in the same write."""
 

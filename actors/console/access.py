@@ -1,0 +1,54 @@
+"""What an edge needs of a running desk: to ask its actors, and to read its database."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from actors.kernel.system import System
+from actors.settings import Settings
+from messages import market, tasks, trading
+from messages.addresses import Ref, Refused, ReplyTo
+from messages.errors import TroupeError
+from storage.connections import Reader
+
+M = TypeVar("M")
+R = TypeVar("R")
+ANSWER_WITHIN = 60.0
+"""Seconds an edge waits for one answer."""
+
+
+class DeskRefused(TroupeError):
+    """The desk has answered that it will not, and why."""
+
+    def __init__(self, refused: Refused) -> None:
+        self.code = refused.code
+        super().__init__(refused.sentence)
+
+
+class DeskFailed(TroupeError):
+    """The desk is stopping, for this reason; what was committed is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Handed to the console and to the command line."""
+
+    system: System
+    tasks: Ref[tasks.Submit]
+    trading: Ref[trading.Import]
+    source: Ref[market.Resolve]
+    read: Reader
+    settings: Settings
+
+    def ask(self, _kind: type[R], ref: Ref[M], make: Callable[[ReplyTo[R | Refused]], M]) -> R:
+        """Tell `make(reply_to)` and wait for an answer of this kind. Raises DeskRefused."""
+        answer: R | Refused = self.system.ask(ref, make, within=ANSWER_WITHIN)
+        if isinstance(answer, Refused):
+            raise DeskRefused(answer)
+        return answer
+
+    def pause(self, seconds: float) -> None:
+        """Wait a little. Raises DeskFailed if the desk is about to stop."""
+        self.system.wait(seconds, self.system.failed)
+        if self.system.failed.done():
+            raise DeskFailed(f"the desk has stopped: {self.system.failed.result()}")

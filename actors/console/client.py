@@ -1,0 +1,47 @@
+"""Speaking to a desk that runs in another process, over its socket."""
+
+import http.client
+import socket
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from actors.console.sockets import connected
+from messages.errors import TroupeError
+
+PATIENCE = 300.0
+"""Seconds one call may take; a round's prices are refreshed within it."""
+
+
+class NoAnswer(TroupeError):
+    """Nobody answers at the socket."""
+
+
+class DeskSays(TroupeError):
+    """The running desk has refused, in its own words."""
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("desk", timeout=PATIENCE)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock: socket.socket = connected(self._path, PATIENCE)
+
+
+def call(path: Path, method: str, target: str, body: dict[str, Any] | None = None) -> Any:
+    """Send one request and return what its JSON answer says. Raises NoAnswer, DeskSays."""
+    connection = _Connection(path)
+    try:
+        connection.request(method, target, msgspec.json.encode(body) if body is not None else None)
+        response = connection.getresponse()
+        answer = msgspec.json.decode(response.read())
+    except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
+        raise NoAnswer(f"{path}: the desk does not answer ({error}); is it starting or stopping?") from error
+    finally:
+        connection.close()
+    if response.status >= 400:
+        raise DeskSays(str(answer["error"]))
+    return answer

@@ -1,0 +1,67 @@
+"""The console: owns the HTTP server on the desk's socket."""
+
+import logging
+import threading
+from typing import assert_never
+
+import uvicorn
+
+from actors.console.access import Access
+from actors.console.server import application
+from actors.console.sockets import listening
+from actors.kernel.me import Me
+from messages import console
+from messages.addresses import Down
+from messages.console import ServerEnded
+from storage.home import Home
+
+_log = logging.getLogger("troupe.console")
+
+
+class Console:
+    """A server on a thread of its own; if that ends unasked, this crashes and is rebuilt with another."""
+
+    def __init__(self, me: Me[console.Message], home: Home, access: Access) -> None:
+        self._me, self._home, self._access = me, home, access
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def on_start(self) -> None:
+        """Listen; who connects from now on is served."""
+        socket = listening(self._home.socket)
+        config = uvicorn.Config(
+            application(self._access, self._home),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+        )
+        self._server = server = uvicorn.Server(config)
+
+        def serve() -> None:
+            try:
+                server.run(sockets=[socket])
+                cause = "it was told to"
+            except BaseException as error:
+                cause = repr(error)
+            self._me.after(0.0, ServerEnded(cause))
+
+        self._thread = threading.Thread(target=serve, name="console-http", daemon=True)
+        self._thread.start()
+
+    def on_stop(self) -> None:
+        """End the server, within a second for those it is answering."""
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
+            self._thread.join(timeout=3.0)
+            self._home.socket.unlink(missing_ok=True)
+
+    def on_receive(self, message: console.Message) -> None:
+        """The whole protocol."""
+        match message:
+            case Down():
+                _log.error("%s is down: %s; it is tried again each minute", message.actor, message.cause)
+            case ServerEnded():
+                raise RuntimeError(f"the HTTP server has ended: {message.cause}")
+            case _:
+                assert_never(message)

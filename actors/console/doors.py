@@ -1,0 +1,98 @@
+"""Two ways to a desk for the command line: one started in this process, or one that runs in another."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from actors.console import rounds
+from actors.console.access import Access
+from actors.console.client import call
+from actors.console.imports import import_holdings
+from actors.console.rounds import LOOK, Asked, RoundFailed
+from messages.values import CorrelationId
+from storage import tasks
+from storage.connections import Reader
+from storage.home import Home
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an import has taken over."""
+
+    holdings: int
+    cash: str
+
+
+class Door(Protocol):
+    """What the command line wants of a desk, wherever it runs; reading is the same for both."""
+
+    @property
+    def read(self) -> Reader:
+        """The desk's database."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """Where its prices are from."""
+        ...
+
+    def begin(self, asked: Asked) -> CorrelationId:
+        """See rounds.begin."""
+        ...
+
+    def import_holdings(self, text: str, origin: str) -> Done:
+        """See imports.import_holdings."""
+        ...
+
+    def pause(self, seconds: float) -> None:
+        """Wait a little."""
+        ...
+
+
+class Here:
+    """A desk in this process."""
+
+    def __init__(self, access: Access) -> None:
+        self._access, self.read, self.source = access, access.read, access.settings.source
+        self.pause = access.pause
+
+    def begin(self, asked: Asked) -> CorrelationId:
+        """See Door."""
+        return rounds.begin(self._access, asked)
+
+    def import_holdings(self, text: str, origin: str) -> Done:
+        """See Door."""
+        file = import_holdings(self._access, text, origin)
+        return Done(len(file.lines), str(file.cash))
+
+
+class There:
+    """A desk in another process, spoken to over its socket."""
+
+    def __init__(self, home: Home, read: Reader, source: str) -> None:
+        self._home, self.read, self.source = home, read, source
+
+    def begin(self, asked: Asked) -> CorrelationId:
+        """See Door."""
+        answer = call(self._home.socket, "POST", "/rounds", {"again": asked.again})
+        return CorrelationId(answer["correlation_id"])
+
+    def import_holdings(self, text: str, origin: str) -> Done:
+        """See Door."""
+        answer = call(self._home.socket, "POST", "/holdings", {"origin": origin, "text": text})
+        return Done(answer["holdings"], answer["cash"])
+
+    def pause(self, seconds: float) -> None:
+        """See Door."""
+        time.sleep(seconds)
+
+
+def follow(door: Door, correlation_id: CorrelationId, show: Callable[[int, int], None]) -> None:
+    """Wait until a round has ended, showing how many of its tasks have. Raises RoundFailed if one is dead."""
+    while not rounds.ended(rows := tasks.together(door.read, correlation_id)):
+        show(sum(row.state in rounds.ENDED for row in rows), len(rows))
+        door.pause(LOOK)
+    for row in rows:
+        if row.state != "done":
+            raise RoundFailed(f"task {row.id} ({row.type}) is {row.state}: {row.error}; see `run.py tasks`")

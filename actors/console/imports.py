@@ -1,0 +1,48 @@
+"""Taking over a person's holdings."""
+
+import secrets
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from actors.console.access import Access
+from actors.domain.holdings import LARGEST, BadHoldings, HoldingsFile, parse
+from messages.market import Resolve, Resolved
+from messages.trading import Holding, Import, Imported
+from messages.values import CorrelationId
+from storage import ledger
+
+SAMPLE: Final = Path(__file__).parents[2] / "storage" / "sample" / "holdings.csv"
+
+
+def read_file(path: Path) -> str:
+    """The text of a file of holdings. Raises BadHoldings."""
+    try:
+        if (size := path.stat().st_size) > 4 * LARGEST:
+            raise BadHoldings(f"{path}: has {size / 1e6:.1f} MB; holdings may have {LARGEST / 1e6:.0f}")
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise BadHoldings(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeError as error:
+        raise BadHoldings(f"{path}: is not UTF-8 text ({error})") from error
+
+
+def import_holdings(access: Access, text: str, origin: str) -> HoldingsFile:
+    """Open the books with what the text says, all or nothing. Raises BadHoldings, DeskRefused."""
+    file = parse(text, origin, access.settings.currency)
+    names = tuple(line.name for line in file.lines)
+    found = access.ask(Resolved, access.source, lambda reply_to: Resolve(names, reply_to))
+    symbols = dict(found.known)
+    for line in file.lines:
+        if line.name not in symbols:
+            raise file.refuse(line, f"the price source has no {line.name}; write it as the source does")
+    holdings = tuple(Holding(symbols[line.name], line.quantity, line.cost, line.acquired) for line in file.lines)
+    make = partial(Import, holdings, file.cash, origin, CorrelationId(secrets.token_hex(16)))
+    access.ask(Imported, access.trading, make)
+    return file
+
+
+def import_sample(access: Access) -> None:
+    """Give a sample desk whose books were never opened the sample portfolio."""
+    if access.settings.source == "sample" and not ledger.is_open(access.read):
+        import_holdings(access, SAMPLE.read_text("utf-8"), "sample holdings")

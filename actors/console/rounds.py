@@ -1,0 +1,117 @@
+"""A round: prices, value, facts and a recommendation for every symbol held or watched."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from actors.console.access import Access
+from messages.errors import TroupeError
+from messages.market import Resolve, Resolved
+from messages.tasks import ComputeFacts, NewTask, Recommend, RefreshBars, Submit, Submitted, ValuePortfolio
+from messages.values import CorrelationId, Symbol
+from storage import bars, ledger, tasks
+from storage.connections import Reader
+from storage.tasks import TaskRow
+
+LOOK: Final = 0.01
+"""Seconds between two looks at the tasks that are waited for."""
+ENDED: Final = frozenset({"done", "dead", "cancelled"})
+
+
+class RoundFailed(TroupeError):
+    """A round cannot be made or has not come out whole; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person wants: `again` makes a new round where there is one already."""
+
+    again: bool = False
+
+
+def begin(access: Access, asked: Asked) -> CorrelationId:
+    """Refresh the prices, then submit the round, or find it: the same inputs are the same round.
+
+    Its inputs are session, symbols, analyst, holdings, bars and currency. Raises RoundFailed, DeskRefused, DeskFailed.
+    """
+    symbols = sorted({*(held.symbol for held in ledger.held(access.read)), *resolve(access, access.settings.watch)})
+    if not symbols:
+        raise RoundFailed(
+            "nothing is held and nothing is watched: import holdings with `run.py import FILE`, "
+            "or set watch under [research] in desk.toml"
+        )
+    refresh(access, symbols)
+    tasks_ = plan(access, symbols, asked)
+    correlation_id = _correlation_id(tasks_[0].key)
+    submit(access, tasks_, correlation_id)
+    return correlation_id
+
+
+def resolve(access: Access, names: Sequence[str]) -> list[Symbol]:
+    """The symbols a person has named. Raises RoundFailed for one that has no prices here."""
+    if not names:
+        return []
+    found = access.ask(Resolved, access.source, lambda reply_to: Resolve(tuple(names), reply_to))
+    if found.unknown:
+        raise RoundFailed(f"[research] watch: the price source has no {', '.join(found.unknown)}")
+    return [symbol for _, symbol in found.known]
+
+
+def refresh(access: Access, symbols: Iterable[Symbol]) -> None:
+    """Bring the bars of these symbols up to date. Raises RoundFailed if one cannot be had."""
+    correlation_id = CorrelationId(secrets.token_hex(16))
+    new = [NewTask(f"refresh_bars/{symbol}/{correlation_id}", "data", RefreshBars(symbol)) for symbol in symbols]
+    submit(access, new, correlation_id)
+    while not ended(rows := tasks.together(access.read, correlation_id)):
+        access.pause(LOOK)
+    for row in rows:
+        if row.state != "done":
+            raise RoundFailed((row.error or "").partition(": ")[2] or f"task {row.id} is {row.state}")
+
+
+def submit(access: Access, new: Sequence[NewTask], correlation_id: CorrelationId) -> None:
+    """Have these tasks kept. Raises DeskRefused."""
+    access.ask(Submitted, access.tasks, lambda reply_to: Submit(tuple(new), correlation_id, reply_to))
+
+
+def ended(rows: Sequence[TaskRow]) -> bool:
+    """Whether all of these tasks have come to an end."""
+    return all(row.state in ENDED for row in rows)
+
+
+def plan(access: Access, symbols: Sequence[Symbol], asked: Asked) -> list[NewTask]:
+    """The tasks of a round, the valuation first; facts need it, and each recommendation needs its facts."""
+    read = access.read
+    as_of = max(session for symbol in symbols if (session := bars.last_session(read, symbol)))
+    inputs = (as_of, symbols, "rules", access.settings.currency, ledger.digest(read), bars.digest(read, symbols))
+    key = hashlib.sha256(repr(inputs).encode()).hexdigest()[:16]
+    number = _number(read, key, again=asked.again)
+    value = NewTask(f"value_portfolio/{key}/{number}", "portfolio", ValuePortfolio(as_of), priority=8)
+    facts = [
+        NewTask(f"facts/{symbol}/{key}/{number}", "analysis", ComputeFacts(symbol, as_of), needs=(value.key,))
+        for symbol in symbols
+    ]
+    recommendations = [
+        NewTask(
+            f"recommendation/{symbol}/{key}/{number}",
+            "analysis",
+            Recommend(symbol, as_of, use_claude=False),
+            needs=(fact.key,),
+        )
+        for symbol, fact in zip(symbols, facts, strict=True)
+    ]
+    return [value, *facts, *recommendations]
+
+
+def _number(read: Reader, key: str, *, again: bool) -> int:
+    """How often there has been a round of these inputs, and once more where a new one is wanted."""
+    number = 1
+    while tasks.by_key(read, f"value_portfolio/{key}/{number + (not again)}") is not None:
+        number += 1
+    return number
+
+
+def _correlation_id(key: str) -> CorrelationId:
+    return CorrelationId(hashlib.sha256(key.encode()).hexdigest()[:32])

@@ -1,0 +1,81 @@
+"""What there is to see, made from what is stored; a running desk adds how its actors are."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from actors.console.report import Recommendation, recommendation
+from messages.errors import TroupeError
+from storage import decisions, tasks
+from storage.connections import Reader
+from storage.tasks import TaskRow
+
+SHORTEST: Final = 4
+"""Characters of an id that are needed at least."""
+
+
+class NotFound(TroupeError):
+    """There is no such thing, or more than one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActorState:
+    """One actor, seen from outside."""
+
+    actor: str
+    state: str
+    waiting: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """How many tasks of a queue are in each state."""
+
+    queue: str
+    tasks: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A desk at a glance; `pid` and `actors` only of one that runs."""
+
+    home: str
+    source: str
+    pid: int | None
+    queues: tuple[QueueState, ...]
+    actors: tuple[ActorState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """How a recommendation came about: itself, and the tasks of its round that led to it, with times in UTC µs."""
+
+    correlation_id: str
+    decided_at: int
+    recommendation: Recommendation
+    tasks: tuple[TaskRow, ...]
+
+
+def status(read: Reader, home: str, source: str, pid: int | None = None, actors: tuple[ActorState, ...] = ()) -> Status:
+    """The desk at a glance."""
+    queues = dict[str, dict[str, int]]()
+    for (queue, state), count in tasks.counts(read).items():
+        queues.setdefault(queue, {})[state] = count
+    return Status(home, source, pid, tuple(QueueState(*each) for each in queues.items()), actors)
+
+
+def why(read: Reader, id_: str, source: str) -> Why:
+    """How this recommendation came about; the beginning of its id is enough. Raises NotFound."""
+    wanted = id_.strip().lower()
+    found = decisions.starting_with(read, wanted) if len(wanted) >= SHORTEST else []
+    if len(found) != 1:
+        what = "begins more than one recommendation" if found else "is not the id of a recommendation"
+        raise NotFound(f"why {id_}: {what}; `run.py once` prints their ids")
+    record = found[0]
+    rows = tasks.together(read, record.correlation_id)
+    own = tuple(row for row in rows if _concerns(row, record.decision.symbol))
+    return Why(record.correlation_id, record.at, recommendation(read, record, source), own)
+
+
+def _concerns(row: TaskRow, symbol: str) -> bool:
+    return row.type == "value_portfolio" or row.key.split("/")[1] == symbol

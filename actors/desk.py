@@ -1,0 +1,86 @@
+"""The company: who exists, who knows whom, in which order they start and stop."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from actors.console.access import Access
+from actors.console.console import Console
+from actors.database import DatabaseWriter
+from actors.kernel.bus import Bus
+from actors.kernel.system import STOP_DESK, System
+from actors.market.coordinator import MarketCoordinator
+from actors.market.folder import FolderSource
+from actors.market.sample import SampleSource
+from actors.research.coordinator import ResearchCoordinator
+from actors.settings import Settings
+from actors.tasks import Message as TaskMessage
+from actors.tasks import TaskCoordinator
+from actors.trading.coordinator import TradingCoordinator
+from actors.workers.worker import Worker
+from messages import console, database, market, research, trading
+from messages.addresses import Down, Ref, Refused, ReplyTo
+from messages.database import Committed, Write
+from messages.tasks import ComputeFacts, Drain, Drained, Recommend, RefreshBars, Run, ValuePortfolio, Work
+from storage.connections import Operations, Reader
+from storage.home import Home
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """The world, handed in: how actors are run and on which clock, and chance, from 0 to 1."""
+
+    system: Callable[[Bus, Callable[[ReplyTo[Committed | Refused]], None]], System]
+    chance: Callable[[], float]
+
+
+class Desk:
+    """Composed on the main thread. An actor knows the addresses handed to it here, no others."""
+
+    def __init__(self, home: Home, settings: Settings, edges: Edges, *, serve: bool) -> None:
+        # Addresses first, so that anyone can know anyone.
+        self.database = Ref[database.Message]("database")
+        self.tasks = Ref[TaskMessage]("tasks")
+        self.workers = Ref[Run]("workers")
+        self.source = Ref[market.SourceMessage]("source")
+        self.market = Ref[market.Message]("market")
+        self.research = Ref[research.Message]("research")
+        self.trading = Ref[trading.Message]("trading")
+        self.console = Ref[console.Message]("console")
+
+        # Which task is whose work, and how many seconds it may take.
+        work: dict[type[Work], tuple[Ref[Run], float]] = {
+            RefreshBars: (self.market, 120),
+            ValuePortfolio: (self.workers, 60),
+            ComputeFacts: (self.workers, 60),
+            Recommend: (self.research, 60),
+        }
+        # Who is told of what. Nothing that must happen hangs on it.
+        bus = Bus({Down: (self.console,)} if serve else {})
+
+        # Who exists: started downwards, stopped upwards.
+        read, self._grace, self.operations = Reader(home.database), settings.grace, Operations()
+        fixed = {"price_source": settings.source, "currency": settings.currency}
+        hands = (2 * settings.threads, 2)  # twice as many, so that the next task is there when a worker is free
+        self.system = system = edges.system(bus, lambda settled: self.database.tell(Write((), settled)))
+        self.access = Access(system, self.tasks, self.trading, self.source, read, settings)
+        add, clock = system.add, system.clock
+        add(self.database, lambda me: DatabaseWriter(me, home, fixed, self.operations), STOP_DESK)
+        add(self.tasks, lambda me: TaskCoordinator(me, self.database, work, read, hands, edges.chance), STOP_DESK)
+        system.add_crew(self.workers, lambda: Worker(read, settings.currency, clock.utc), settings.threads)
+        add(self.source, lambda me: SampleSource() if settings.source == "sample" else FolderSource(settings.folder))
+        add(self.market, lambda me: MarketCoordinator(me, self.source, read))
+        add(self.research, lambda me: ResearchCoordinator(me, read))
+        add(self.trading, lambda me: TradingCoordinator(me, self.database), STOP_DESK)
+        if serve:
+            add(self.console, lambda me: Console(me, home, self.access))
+
+    def start(self) -> None:
+        """Start everyone; the last run is taken to have been killed. Raises StartFailed."""
+        self.system.start(within=30.0)
+
+    def stop(self) -> list[str]:
+        """Let what is in flight end, then stop everyone; the names of those that overran."""
+        if not self.system.failed.done():
+            drained: Drained | Refused = self.system.ask(self.tasks, Drain, within=self._grace / 2)
+            del drained  # what is not settled by now is queued again at the next start
+        return self.system.stop(grace=self._grace / 2)

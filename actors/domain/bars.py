@@ -1,0 +1,146 @@
+"""Daily bars: cutting them at a moment, adjusting them as of it, and the first reason not to use them."""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from messages.market import Bars, Floats, Sessions
+
+LONGEST_GAP: Final = 10
+"""Calendar days between neighbouring bars. The longest real one in the sample is 7, in September 2001."""
+USUAL_SPLITS: Final = np.array([5 / 4, 4 / 3, 3 / 2, 5 / 2, *range(2, 51)])
+"""New shares for an old one, 5:4 to 50:1; a reverse split is one of these upside down."""
+SMALLEST_SPLIT: Final = 1.2
+"""A smaller jump of close / adj_close is a dividend; the largest in the sample is Microsoft's of 2004-11-15, 1.112."""
+SPLIT_TOLERANCE: Final = 0.03
+"""How far a jump may be from a usual split, for a dividend on the same day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why bars cannot be used: the row, from 0, and what is wrong in it."""
+
+    row: int
+    sentence: str
+
+
+def until(bars: Bars, session: dt.date) -> Bars:
+    """The bars up to and including that session: what could be known at its end."""
+    return _rows(bars, slice(0, int(np.searchsorted(bars.sessions, np.datetime64(session, "D"), side="right"))))
+
+
+def last(bars: Bars, count: int) -> Bars:
+    """The last `count` bars, or all where there are fewer."""
+    return _rows(bars, slice(max(0, len(bars) - count), len(bars)))
+
+
+def last_session(bars: Bars) -> dt.date:
+    """The date of the last bar; there must be one."""
+    return dt.date.fromisoformat(str(bars.sessions[-1]))
+
+
+def adjusted(bars: Bars) -> Bars:
+    """The bars adjusted for splits and dividends as of their own last one, which stays as traded.
+
+    A price is multiplied by (adj_close / close) · (last close / last adj_close). The source's adj_close looks
+    ahead, but later splits and dividends scale all of it alike and cancel out. `adj_close` of the result is its
+    close, so that adjusting again changes nothing.
+
+    Volume takes the splits alone, which are inferred: close / adj_close falls from one bar to the next by a usual
+    split ratio. A dividend of a fifth of the price or more that happens to hit such a ratio is taken for one.
+    """
+    if not len(bars):
+        return bars
+    factor = bars.adj_close / bars.close
+    shares = _shares(factor)
+    factor /= factor[-1]
+    close = bars.close * factor
+    return Bars(
+        bars.sessions,
+        bars.open * factor,
+        bars.high * factor,
+        bars.low * factor,
+        close,
+        bars.volume if shares is None else bars.volume * shares,
+        close,
+    )
+
+
+def fault(bars: Bars) -> Fault | None:
+    """The first reason why these bars cannot be used, or None; the caller says which file and line it is.
+
+    A close outside of [low, high] is none: sources round each column for itself.
+    """
+    if not len(bars):
+        return Fault(0, "there are no bars")
+    found = [*_date_faults(bars.sessions), *_price_faults(bars), *_volume_faults(bars), *_range_faults(bars)]
+    return min(found, key=lambda each: each.row, default=None)
+
+
+def _rows(bars: Bars, rows: slice) -> Bars:
+    return Bars(
+        bars.sessions[rows],
+        bars.open[rows],
+        bars.high[rows],
+        bars.low[rows],
+        bars.close[rows],
+        bars.volume[rows],
+        bars.adj_close[rows],
+    )
+
+
+def _splits(factor: Floats) -> Iterator[tuple[int, float]]:
+    """Row of the first bar after, and new shares for an old one; `factor` is adj_close / close."""
+    jumps = factor[1:] / factor[:-1]
+    for before in np.flatnonzero((jumps >= SMALLEST_SPLIT) | (jumps <= 1 / SMALLEST_SPLIT)).tolist():
+        jump = float(jumps[before])
+        size = max(jump, 1 / jump)
+        off = np.abs(size / USUAL_SPLITS - 1)
+        if off.min() <= SPLIT_TOLERANCE:
+            usual = float(USUAL_SPLITS[off.argmin()])
+            yield before + 1, usual if jump > 1 else 1 / usual
+
+
+def _shares(factor: Floats) -> Floats | None:
+    """How many of the last bar's shares one share of each bar became; None where nothing was split."""
+    shares: Floats | None = None
+    for row, ratio in _splits(factor):
+        shares = np.ones_like(factor) if shares is None else shares
+        shares[:row] *= ratio
+    return shares
+
+
+def _date_faults(sessions: Sessions) -> Iterator[Fault]:
+    days = sessions.astype(np.int64)
+    if (rows := np.flatnonzero(np.isnat(sessions))).size:
+        yield Fault(int(rows[0]), "date is missing")
+        return
+    steps = np.diff(days)
+    if (rows := np.flatnonzero(steps <= 0)).size:
+        before, row = int(rows[0]), int(rows[0]) + 1
+        yield Fault(row, f"date {sessions[row]} does not come after {sessions[before]}, the one before it")
+    if (rows := np.flatnonzero(steps > LONGEST_GAP)).size:
+        before, row = int(rows[0]), int(rows[0]) + 1
+        yield Fault(
+            row, f"date {sessions[row]} comes {steps[before]} days after {sessions[before]}, more than {LONGEST_GAP}"
+        )
+
+
+def _price_faults(bars: Bars) -> Iterator[Fault]:
+    columns = {"open": bars.open, "high": bars.high, "low": bars.low, "close": bars.close, "adj_close": bars.adj_close}
+    for name, prices in columns.items():
+        if (rows := np.flatnonzero(~(np.isfinite(prices) & (prices > 0)))).size:
+            yield Fault(int(rows[0]), f"{name} is {prices[rows[0]]}, a price must be a number above 0")
+
+
+def _volume_faults(bars: Bars) -> Iterator[Fault]:
+    if (rows := np.flatnonzero(~(np.isfinite(bars.volume) & (bars.volume >= 0)))).size:
+        yield Fault(int(rows[0]), f"volume is {bars.volume[rows[0]]}, it must be a number of at least 0")
+
+
+def _range_faults(bars: Bars) -> Iterator[Fault]:
+    if (rows := np.flatnonzero(bars.high < bars.low)).size:
+        yield Fault(int(rows[0]), f"high {bars.high[rows[0]]} is below low {bars.low[rows[0]]}")

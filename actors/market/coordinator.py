@@ -1,0 +1,49 @@
+"""The market coordinator: which bars the desk believes."""
+
+from typing import assert_never
+
+from actors.domain.bars import fault
+from actors.kernel.me import Me
+from messages import market
+from messages.addresses import Ref, Refused
+from messages.market import Fetch, Fetched
+from messages.tasks import Finished, RefreshBars, Run
+from storage import bars
+from storage.connections import Reader
+
+FETCH_WITHIN = 60.0
+"""Seconds a source may take for one symbol."""
+
+
+class MarketCoordinator:
+    """Asks the source, checks what comes, and hands in what has changed."""
+
+    def __init__(self, me: Me[market.Message], source: Ref[market.SourceMessage], read: Reader) -> None:
+        self._me, self._source, self._read = me, source, read
+
+    def on_receive(self, message: market.Message) -> None:
+        """The whole protocol."""
+        match message:
+            case Run():
+                self._fetch(message)
+            case Fetched(Run() as run):
+                self._check(run, message)
+            case Refused(Run() as run):
+                run.reply_to.refuse(message.code, message.sentence, message.retry_at)
+            case Fetched() | Refused():
+                raise TypeError(f"an answer about {message.about!r}, which was never asked")
+            case _:
+                assert_never(message)
+
+    def _fetch(self, run: Run) -> None:
+        symbol = run.expect(RefreshBars).symbol
+        self._source.tell(Fetch(symbol, self._me.reply_to(run, of=self._source, within=FETCH_WITHIN)))
+
+    def _check(self, run: Run, fetched: Fetched) -> None:
+        found = fault(fetched.bars)
+        if found is None:
+            changes = bars.replace(self._read, fetched.symbol, fetched.bars)
+            run.reply_to.tell(Finished(run.lease, changes))
+        else:
+            place = f"{fetched.place} line {fetched.first_line + found.row}"
+            run.reply_to.refuse("invalid", f"{place}: {found.sentence}")

@@ -1,0 +1,55 @@
+"""What a person sets: `desk.toml` in the home and TROUPE_ variables, both strict."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from messages.errors import TroupeError
+from storage.home import Home
+
+PREFIX: Final = "TROUPE_"
+LARGEST: Final = 100_000
+"""Bytes desk.toml may have."""
+
+
+class BadSettings(TroupeError):
+    """A key that is unknown or wrong; the message names it, its place and what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, checked. `folder` is absolute; `grace` is in seconds."""
+
+    currency: str = "USD"
+    grace: float = 10.0
+    source: Literal["sample", "csv"] = "sample"
+    folder: Path = field(default_factory=Path)
+    watch: tuple[str, ...] = ()
+    threads: int = 4
+    metrics_port: int = 9464
+
+
+def load(home: Home, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read them; a variable such as TROUPE_MARKET__SOURCE goes before the file. Raises BadSettings."""
+    written, variables = _file(home), {name: text for name, text in environment.items() if name.startswith(PREFIX)}
+    if not written and not variables:
+        return Settings(folder=home.path / "prices")  # and pydantic's 0.2 s are saved
+    from actors import settings_schema  # imported where it is used: 0.2 s
+
+    return settings_schema.checked(written, variables, home)
+
+
+def _file(home: Home) -> dict[str, Any]:
+    try:
+        if (size := home.settings.stat().st_size) > LARGEST:
+            raise BadSettings(f"{home.settings}: has {size / 1e6:.1f} MB; settings may have {LARGEST / 1e6:.1f}")
+        return tomllib.loads(home.settings.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except tomllib.TOMLDecodeError as error:
+        raise BadSettings(f"{home.settings}: is not TOML ({error})") from error
+    except (OSError, UnicodeError) as error:
+        raise BadSettings(f"{home.settings}: cannot be read ({error})") from error

@@ -1,0 +1,53 @@
+"""The jobs: each loads what it needs, computes by a pure function, and returns the effect to be committed."""
+
+import datetime as dt
+from decimal import Decimal
+
+from actors.domain import facts, valuation
+from messages.database import Statement
+from messages.errors import TroupeError
+from messages.market import Bars
+from messages.tasks import ComputeFacts, ValuePortfolio
+from messages.values import CorrelationId, Symbol
+from storage import bars, fact_sheets, ledger, valuations
+from storage.connections import Reader
+
+YEARS = 3
+"""Calendar years of bars that are read before the one asked about: what facts look at is 600 sessions."""
+
+
+class Impossible(TroupeError):
+    """What a job needs is not there, and trying again will not bring it."""
+
+
+def compute_facts(read: Reader, work: ComputeFacts, correlation_id: CorrelationId, now: int) -> Statement:
+    """The fact sheet of a symbol, with its weight in the round's valuation."""
+    valued = valuations.load(read, correlation_id)
+    if valued is None:
+        raise Impossible(f"facts of {work.symbol}: round {correlation_id} has no valuation")
+    weights = {position.symbol: position.weight for position in valued.positions}
+    portfolio = {symbol: _bars(read, symbol, work.as_of) for symbol in weights}
+    own = portfolio.get(work.symbol) or _bars(read, work.symbol, work.as_of)
+    sheet = facts.compute(work.symbol, work.as_of, own, portfolio, weights)
+    return fact_sheets.insert(sheet, correlation_id, now)
+
+
+def value_portfolio(
+    read: Reader, work: ValuePortfolio, currency: str, correlation_id: CorrelationId, now: int
+) -> Statement:
+    """The portfolio at the last closes up to that session."""
+    held = ledger.held(read)
+    closes = {position.symbol: _close(_bars(read, position.symbol, work.as_of)) for position in held}
+    valued = valuation.value(work.as_of, currency, held, ledger.cash(read), closes)
+    return valuations.insert(valued, correlation_id, now)
+
+
+def _bars(read: Reader, symbol: Symbol, as_of: dt.date) -> Bars:
+    found = bars.load(read, symbol, as_of, YEARS)
+    if found is None:
+        raise Impossible(f"{symbol}: there are no prices in the {YEARS} years before {as_of}")
+    return found
+
+
+def _close(found: Bars) -> Decimal:
+    return Decimal(repr(float(found.close[-1])))

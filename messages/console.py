@@ -1,0 +1,15 @@
+"""What the console is told."""
+
+from dataclasses import dataclass
+
+from messages.addresses import Down
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEnded:
+    """The HTTP server has stopped by itself, and why."""
+
+    cause: str
+
+
+Message = Down | ServerEnded

@@ -1,0 +1,277 @@
+"""The command line of Troupe; `run.py --help` shows it."""
+
+import logging
+import logging.handlers
+import os
+import random
+import signal
+import sys
+import time
+import tomllib
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+import typer
+
+from messages.errors import TroupeError, sentence
+
+if TYPE_CHECKING:
+    from actors.console.doors import Door
+    from actors.desk import Desk
+    from actors.settings import Settings
+    from storage.connections import Reader
+    from storage.home import Home
+
+SWITCH: Final = 5e-4
+"""Seconds a thread may keep the interpreter. Measured: beside one busy Python thread 8-row commits rise from about 70 a
+second (p99 50 ms, at Python's 5e-3) to 1,240-1,490 (p99 2 ms); what pure Python lost was within the noise."""
+RESTARTS, RESTARTED_WITHIN, RESTARTED_AT = 5, 30.0, "_TROUPE_STARTED_ANEW_AT"
+
+app = typer.Typer(
+    help="Troupe: a self-hosted trading desk made of actors.",
+    pretty_exceptions_enable=False,
+    invoke_without_command=True,
+    add_completion=False,
+)
+HomeOption = Annotated[
+    Path | None, typer.Option("--home", help="The directory of the desk's state.", show_default="./desk")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one line on standard error and exit code 1."""
+    sys.setswitchinterval(SWITCH)
+    try:
+        app(standalone_mode=True)
+    except TroupeError as error:
+        cause = error.__cause__
+        print(f"error: {sentence(cause if isinstance(cause, TroupeError) else error)}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("interrupted; what was committed is kept", file=sys.stderr)
+        sys.exit(130)
+
+
+@app.callback()
+def bare(
+    context: typer.Context,
+    home: HomeOption = None,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Troupe: a self-hosted trading desk made of actors. Without a command it serves."""
+    context.obj = home
+    if version:
+        project = tomllib.loads((Path(__file__).parent / "pyproject.toml").read_text("utf-8"))
+        print(project["project"]["version"])
+    elif context.invoked_subcommand is None:
+        serve(context)
+
+
+@app.command()
+def once(
+    context: typer.Context,
+    home: HomeOption = None,
+    json: JsonOption = False,
+    again: Annotated[bool, typer.Option("--again", help="Make a new round where there is one already.")] = False,
+    claude: Annotated[Literal["auto", "off", "on"], typer.Option(help="Whether Claude is asked.")] = "auto",
+) -> None:
+    """Run one full round - prices, value, facts, recommendations - and print it."""
+    if claude == "on":
+        raise TroupeError("--claude on: this release cannot ask Claude yet; leave it out, and the rules answer")
+    from actors.console import doors, terminal
+    from actors.console.report import report
+    from actors.console.rounds import Asked
+
+    with _door(_home(context, home)) as door:
+        terminal.opening(door.source, json=json)
+        with terminal.progress("Running a round") as show:
+            correlation_id = door.begin(Asked(again))
+            doors.follow(door, correlation_id, show)
+        made = report(door.read, correlation_id, door.source)
+    if json:
+        terminal.as_json(made)
+    else:
+        terminal.print_report(made)
+
+
+@app.command(name="import")
+def import_(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="CSV with the header symbol,quantity,cost[,acquired].")],
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Replace the holdings by those in a CSV file, all or nothing."""
+    from actors.console import terminal
+    from actors.console.imports import read_file
+
+    text = read_file(file)
+    with _door(_home(context, home)) as door:
+        terminal.opening(door.source, json=json)
+        done = door.import_holdings(text, str(file))
+    if json:
+        terminal.as_json(done)
+    else:
+        terminal.out.print(f"Imported {done.holdings} holdings and {done.cash} of cash; `run.py once` values them.")
+
+
+@app.command()
+def tasks(
+    context: typer.Context,
+    home: HomeOption = None,
+    json: JsonOption = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 20,
+) -> None:
+    """Show the newest tasks, and why those are dead that are."""
+    from actors.console import terminal
+    from storage import tasks as queues
+
+    read, source = _reader(_home(context, home))
+    terminal.opening(source, json=json)
+    rows = queues.newest(read, limit)
+    if json:
+        terminal.as_json({"tasks": rows})
+    else:
+        terminal.print_tasks(rows)
+
+
+@app.command()
+def why(
+    context: typer.Context,
+    id: Annotated[str, typer.Argument(help="A recommendation's id, or how it begins.")],  # noqa: A002
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show how a recommendation came about."""
+    from actors.console import terminal, views
+
+    read, source = _reader(_home(context, home))
+    terminal.opening(source, json=json)
+    found = views.why(read, id, source)
+    if json:
+        terminal.as_json(found)
+    else:
+        terminal.print_why(found)
+
+
+@app.command()
+def status(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Show the desk at a glance."""
+    import msgspec
+
+    from actors.console import terminal, views
+    from actors.console.client import NoAnswer, call
+
+    place = _home(context, home)
+    read, source = _reader(place)
+    terminal.opening(source, json=json)
+    try:
+        found = msgspec.convert(call(place.socket, "GET", "/status"), views.Status)
+    except NoAnswer:
+        found = views.status(read, str(place.path), source)
+    if json:
+        terminal.as_json(found)
+    else:
+        terminal.print_status(found)
+
+
+@app.command(name="serve")
+def serve(context: typer.Context, home: HomeOption = None) -> None:
+    """Run the desk until SIGINT or SIGTERM; a second signal ends it at once."""
+    from actors.console import terminal
+    from actors.console.imports import import_sample
+
+    place = _home(context, home)
+    signals = list[int]()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: os._exit(128 + number) if signals else signals.append(number))
+    with _desk(place, serve=True) as (desk, settings):
+        import_sample(desk.access)
+        terminal.opening(settings.source, json=False)
+        terminal.out.print(f"Desk {place.path} runs as process {os.getpid()}; Ctrl-C stops it.")
+        while not signals and not desk.system.failed.done():
+            desk.system.wait(0.1, desk.system.failed)
+    if desk.system.failed.done():
+        _run_anew(desk.system.failed.result())
+
+
+def _home(context: typer.Context, home: Path | None) -> "Home":
+    from storage.home import Home
+
+    return Home(home or context.obj or Path("desk"))
+
+
+def _reader(home: "Home") -> "tuple[Reader, str]":
+    from storage.migrations import open_for_reading
+
+    read, fixed = open_for_reading(home)
+    return read, fixed["price_source"]
+
+
+@contextmanager
+def _door(home: "Home") -> "Generator[Door]":
+    """The desk that runs, or else one started for this command."""
+    from actors.console.doors import Here, There
+    from actors.console.imports import import_sample
+    from storage.home import HomeTaken
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        with _desk(home, serve=False) as (desk, _):
+            import_sample(desk.access)
+            yield Here(desk.access)
+    except HomeTaken:
+        if not home.socket.exists():
+            raise
+        yield There(home, *_reader(home))
+
+
+@contextmanager
+def _desk(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings]]":
+    """A desk in this process, stopped whatever happens."""
+    from actors import settings
+    from actors.desk import Desk, Edges
+    from actors.kernel.system import System
+
+    home.take()
+    try:
+        chosen = settings.load(home)
+        _log_to(home)
+        edges = Edges(lambda bus, flush: System(bus=bus, flush=flush), random.random)
+        desk = Desk(home, chosen, edges, serve=serve)
+        desk.start()
+        try:
+            yield desk, chosen
+        finally:
+            desk.stop()
+    finally:
+        home.release()
+
+
+def _run_anew(reason: str) -> None:
+    """Replace this process by a new one with the same command, after a pause, unless that was done too often."""
+    now = time.time()
+    before = [at for at in map(float, os.environ.get(RESTARTED_AT, "").split()) if at > now - RESTARTED_WITHIN]
+    if len(before) >= RESTARTS:
+        raise TroupeError(f"{reason}; started anew {RESTARTS} times in {RESTARTED_WITHIN:.0f} s, giving up")
+    pause = 0.1 * 2 ** len(before)
+    print(f"error: {reason}; starting anew in {pause:.1f} s", file=sys.stderr)
+    time.sleep(pause)
+    os.environ[RESTARTED_AT] = " ".join(map(str, [*before, now]))
+    os.execv(sys.executable, [sys.executable, *sys.argv])
+
+
+def _log_to(home: "Home") -> None:
+    handler = logging.handlers.RotatingFileHandler(home.log, maxBytes=5_000_000, backupCount=1, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""The one directory in which all of a desk's state lies, and the lock that makes it ours."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from messages.errors import TroupeError
+
+
+class HomeUnusable(TroupeError):
+    """The directory cannot be made, written or read."""
+
+
+class HomeTaken(TroupeError):
+    """Another process writes in this home."""
+
+    def __init__(self, home: Path, pid: str) -> None:
+        self.pid = pid
+        super().__init__(f"home {home}: process {pid or 'unknown'} is already running this desk; stop it or use it")
+
+
+class Home:
+    """Where things lie. `path` need not exist yet; `take` makes it, with mode 700."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.settings = self.path / "desk.toml"
+        self.database = self.path / "desk.sqlite3"
+        self.backups = self.path / "backups"
+        self.socket = self.path / "control.sock"
+        self.log = self.path / "desk.log"
+        self._lock = self.path / "lock"
+        self._descriptor: int | None = None
+
+    def take(self) -> None:
+        """Make this home ours until `release` or the end of the process. Raises HomeTaken, HomeUnusable."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise HomeUnusable(
+                f"home {self.path}: cannot be written ({error.strerror}); choose another with --home"
+            ) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+            os.close(descriptor)
+            raise HomeTaken(self.path, pid) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Let others have it."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

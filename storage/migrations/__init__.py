@@ -1,0 +1,156 @@
+"""Numbered steps from one schema to the next: each whole or not at all, with a copy of the file before."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from messages.errors import TroupeError
+from storage.connections import DatabaseUnusable, Operations, Reader, WriteConnection, fetch, named, typed
+from storage.home import Home
+
+APPLICATION_ID: Final = 0x54524F55
+"""«TROU»: what says that a SQLite file is a desk's."""
+CHECKED_BELOW: Final = 64 << 20
+"""Bytes up to which the whole file is checked at start; that is 0.1 s. Larger ones are for `doctor`."""
+
+
+class SchemaTooNew(TroupeError):
+    """The file was written by a later release."""
+
+
+class NoDesk(TroupeError):
+    """There is nothing to read yet."""
+
+
+class WrongHome(TroupeError):
+    """The home was begun with other settings than those that cannot change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """The step that leads to schema `number`."""
+
+    number: int
+    name: str
+    sql: str
+
+
+def known() -> tuple[Migration, ...]:
+    """All steps, in order."""
+    files = sorted(Path(__file__).parent.glob("[0-9][0-9][0-9][0-9]_*.sql"))
+    return tuple(Migration(int(file.name[:4]), file.stem, file.read_text("utf-8")) for file in files)
+
+
+def open_for_writing(
+    home: Home,
+    fixed: dict[str, str],
+    utc: int,
+    operations: Operations | None = None,
+    steps: Sequence[Migration] | None = None,
+) -> WriteConnection:
+    """Open the database at its newest schema.
+
+    `fixed` is what may never change within one home (price_source, currency); `utc`, in microseconds, names a
+    backup. Raises DatabaseUnusable, SchemaTooNew, WrongHome.
+    """
+    steps = known() if steps is None else steps
+    connection = WriteConnection(home.database, operations)
+    try:
+        with named(home.database):
+            _check(connection)
+            _migrate(connection, home, utc, steps)
+            _agree(connection, home, fixed)
+    except BaseException:
+        connection.raw.close()
+        raise
+    return connection
+
+
+def open_for_reading(home: Home) -> tuple[Reader, dict[str, str]]:
+    """A reader of a desk that exists, and what is fixed in its home. Raises NoDesk, DatabaseUnusable, SchemaTooNew."""
+    if not home.database.exists():
+        raise NoDesk(f"home {home.path}: no desk has run here yet; begin with `run.py once`, or name it with --home")
+    read = Reader(home.database)
+    have, newest = read.rows(tuple[int], "PRAGMA user_version")[0][0], len(known())
+    if have > newest:
+        raise _too_new(home, have, newest)
+    if have < newest:
+        raise NoDesk(
+            f"home {home.path}: has schema {have} of {newest}; run `run.py once` or `run.py serve` to migrate it"
+        )
+    return read, dict(read.rows(tuple[str, str], "SELECT name, value FROM home"))
+
+
+def _too_new(home: Home, have: int, newest: int) -> SchemaTooNew:
+    return SchemaTooNew(
+        f"database {home.database}: has schema {have}, this release knows {newest}; run the newer release"
+    )
+
+
+def _check(connection: WriteConnection) -> None:
+    marked = _number(connection, "application_id")
+    if marked not in (0, APPLICATION_ID) or (marked == 0 and _number(connection, "schema_version") != 0):
+        raise DatabaseUnusable(f"database {connection.path}: is not a desk's; choose another home with --home")
+    if connection.path.stat().st_size < CHECKED_BELOW:
+        found = fetch(connection.raw, "PRAGMA quick_check(1)")
+        if found != [("ok",)]:
+            raise DatabaseUnusable(
+                f"database {connection.path}: damaged ({found[0][0]!s}); "
+                "put a backup in its place or start in a new home"
+            )
+
+
+def _migrate(connection: WriteConnection, home: Home, utc: int, steps: Sequence[Migration]) -> None:
+    raw = connection.raw
+    have = _number(connection, "user_version")
+    if have > len(steps):
+        raise _too_new(home, have, len(steps))
+    if have == len(steps):
+        return
+    if have:
+        _back_up(raw, home, have, utc)
+    for step in steps[have:]:
+        fetch(raw, "BEGIN IMMEDIATE")
+        try:
+            fetch(raw, step.sql)
+            fetch(raw, f"PRAGMA user_version = {step.number}")
+            fetch(raw, f"PRAGMA application_id = {APPLICATION_ID}")
+            fetch(raw, "COMMIT")
+        except BaseException:
+            fetch(raw, "ROLLBACK")
+            raise
+
+
+def _back_up(raw: apsw.Connection, home: Home, have: int, utc: int) -> None:
+    home.backups.mkdir(mode=0o700, exist_ok=True)
+    stamp = dt.datetime.fromtimestamp(utc // 1_000_000, dt.UTC).strftime("%Y%m%dT%H%M%SZ")
+    copy = apsw.Connection(str(home.backups / f"schema-{have}-{stamp}.sqlite3"))
+    try:
+        with copy.backup("main", raw, "main") as backup:
+            while not backup.done:
+                backup.step(1_000)
+    finally:
+        copy.close()
+
+
+def _number(connection: WriteConnection, pragma: str) -> int:
+    return typed(tuple[int], fetch(connection.raw, f"PRAGMA {pragma}"))[0][0]
+
+
+def _agree(connection: WriteConnection, home: Home, fixed: dict[str, str]) -> None:
+    raw = connection.raw
+    have = dict(typed(tuple[str, str], fetch(raw, "SELECT name, value FROM home")))
+    for name, value in fixed.items():
+        if have.setdefault(name, value) != value:
+            raise WrongHome(
+                f"home {home.path}: was begun with {name} = {have[name]}, {home.settings.name} now says {value}; "
+                f"set it back or choose another home with --home"
+            )
+    fetch(raw, "BEGIN IMMEDIATE")
+    for entry in fixed.items():
+        fetch(raw, "INSERT OR IGNORE INTO home (name, value) VALUES (?, ?)", entry)
+    fetch(raw, "COMMIT")

@@ -1,0 +1,60 @@
+"""What is stored as JSON: each kind under a name and a version, decoded strictly into its dataclass."""
+
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from messages.errors import TroupeError
+from messages.research import Decision, Sheet
+from messages.tasks import ComputeFacts, Recommend, RefreshBars, ValuePortfolio, Work
+from messages.trading import Valuation
+
+T = TypeVar("T")
+
+WORK: Final[dict[tuple[str, int], type[Work]]] = {
+    ("refresh_bars", 1): RefreshBars,
+    ("value_portfolio", 1): ValuePortfolio,
+    ("facts", 1): ComputeFacts,
+    ("recommendation", 1): Recommend,
+}
+"""What a task's type and version mean. A changed dataclass takes the next version; the old row keeps its own."""
+NAMES: Final = {kind: name for name, kind in WORK.items()}
+VERSIONS: Final[dict[type[Any], int]] = {Sheet: 1, Decision: 1, Valuation: 1}
+
+
+class Undecodable(TroupeError):
+    """A stored row is not what this release can read."""
+
+
+def encode_work(work: Work) -> tuple[str, int, str]:
+    """Type, version and payload of a task."""
+    name, version = NAMES[type(work)]
+    return name, version, msgspec.json.encode(work).decode()
+
+
+def decode_work(name: str, version: int, payload: str) -> Work:
+    """The work of a task. Raises Undecodable."""
+    kind = WORK.get((name, version))
+    if kind is None:
+        raise Undecodable(f"task type {name}, version {version}: is unknown to this release")
+    work: Work = _decode(kind, payload, f"task type {name}")
+    return work
+
+
+def encode(value: Sheet | Decision | Valuation) -> tuple[int, str]:
+    """Version and payload."""
+    return VERSIONS[type(value)], msgspec.json.encode(value).decode()
+
+
+def decode(kind: type[T], version: int, payload: str) -> T:
+    """The value. Raises Undecodable."""
+    if version != VERSIONS[kind]:
+        raise Undecodable(f"{kind.__name__}, version {version}: is unknown to this release")
+    return _decode(kind, payload, kind.__name__)
+
+
+def _decode(kind: type[T], payload: str, what: str) -> T:
+    try:
+        return msgspec.json.decode(payload, type=kind)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise Undecodable(f"{what}: its stored payload cannot be decoded ({error})") from error

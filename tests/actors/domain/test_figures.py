@@ -1,0 +1,54 @@
+import math
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.domain.figures import rounded, shown
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False, max_value=1e300, min_value=-1e300)
+
+
+@given(FINITE)
+def test_a_rounded_figure_has_six_digits_and_is_near(value: float) -> None:
+    figure = rounded(value)
+
+    assert len(Decimal(repr(figure)).normalize().as_tuple().digits) <= 6
+    assert figure == pytest.approx(value, rel=5.1e-6, abs=0)
+
+
+@given(FINITE)
+def test_rounding_again_changes_nothing(value: float) -> None:
+    assert rounded(rounded(value)) == rounded(value)
+
+
+def test_there_is_no_minus_zero() -> None:
+    assert math.copysign(1, rounded(-0.0)) == 1
+
+
+def test_what_is_no_number_stays_none() -> None:
+    assert math.isnan(rounded(math.nan))
+    assert rounded(-math.inf) == -math.inf
+
+
+@given(FINITE.map(rounded))
+def test_what_is_shown_is_the_figure(value: float) -> None:
+    assert float(shown(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (33.3378671, "33.3379"),
+        (430.0, "430"),
+        (-0.5, "-0.5"),
+        (0.0, "0"),
+        (123456789.0, "123457000"),
+        (0.0000123, "0.0000123"),
+        (1e15, "1e+15"),
+        (1.5e-10, "1.5e-10"),
+    ],
+)
+def test_figures_of_ordinary_size_are_shown_without_an_exponent(value: float, text: str) -> None:
+    assert shown(value) == text
