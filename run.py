@@ -23,15 +23,19 @@ if TYPE_CHECKING:
     from actors.settings import Settings
     from storage.connections import Reader
     from storage.home import Home
+    from telemetry.hooks import CountingHooks
 
 SWITCH: Final = 5e-4
 """Seconds a thread may keep the interpreter. Measured: beside one busy Python thread 8-row commits rise from about 70 a
 second (p99 50 ms, at Python's 5e-3) to 1,240-1,490 (p99 2 ms); what pure Python lost was within the noise."""
+INTERRUPTED: Final = 130
+"""The exit code by which typer says that it was interrupted."""
 RESTARTS, RESTARTED_WITHIN, RESTARTED_AT = 5, 30.0, "_TROUPE_STARTED_ANEW_AT"
 
 app = typer.Typer(
     help="Troupe: a self-hosted trading desk made of actors.",
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: rich's way of drawing it takes as long again as all the rest of --help
     invoke_without_command=True,
     add_completion=False,
 )
@@ -50,9 +54,10 @@ def main() -> None:
         cause = error.__cause__
         print(f"error: {sentence(cause if isinstance(cause, TroupeError) else error)}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("interrupted; what was committed is kept", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            print("interrupted; what was committed is kept", file=sys.stderr)
+        raise
 
 
 @app.callback()
@@ -188,12 +193,13 @@ def serve(context: typer.Context, home: HomeOption = None) -> None:
     signals = list[int]()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: os._exit(128 + number) if signals else signals.append(number))
-    with _desk(place, serve=True) as (desk, settings):
+    with _desk(place, serve=True) as (desk, settings, hooks):
         import_sample(desk.access)
-        terminal.opening(settings.source, json=False)
-        terminal.out.print(f"Desk {place.path} runs as process {os.getpid()}; Ctrl-C stops it.")
-        while not signals and not desk.system.failed.done():
-            desk.system.wait(0.1, desk.system.failed)
+        with _metrics(desk, hooks, settings.metrics_port) as metrics:
+            terminal.opening(settings.source, json=False)
+            terminal.line(f"Desk {place.path} runs as process {os.getpid()}; {metrics}; Ctrl-C stops it.")
+            while not signals and not desk.system.failed.done():
+                desk.system.wait(0.1, desk.system.failed)
     if desk.system.failed.done():
         _run_anew(desk.system.failed.result())
 
@@ -214,6 +220,7 @@ def _reader(home: "Home") -> "tuple[Reader, str]":
 @contextmanager
 def _door(home: "Home") -> "Generator[Door]":
     """The desk that runs, or else one started for this command."""
+    from actors.console.client import answers
     from actors.console.doors import Here, There
     from actors.console.imports import import_sample
     from storage.home import HomeTaken
@@ -223,35 +230,59 @@ def _door(home: "Home") -> "Generator[Door]":
 
     signal.signal(signal.SIGTERM, stop)
     try:
-        with _desk(home, serve=False) as (desk, _):
+        with _desk(home, serve=False) as (desk, _, _):
             import_sample(desk.access)
             yield Here(desk.access)
     except HomeTaken:
-        if not home.socket.exists():
+        if not answers(home.socket):
             raise
         yield There(home, *_reader(home))
 
 
 @contextmanager
-def _desk(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings]]":
+def _desk(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, CountingHooks]]":
     """A desk in this process, stopped whatever happens."""
     from actors import settings
     from actors.desk import Desk, Edges
     from actors.kernel.system import System
+    from telemetry.hooks import CountingHooks
 
     home.take()
     try:
         chosen = settings.load(home)
         _log_to(home)
-        edges = Edges(lambda bus, flush: System(bus=bus, flush=flush), random.random)
+        hooks = CountingHooks()
+        edges = Edges(lambda bus, flush: System(hooks=hooks, bus=bus, flush=flush), random.random)
         desk = Desk(home, chosen, edges, serve=serve)
         desk.start()
         try:
-            yield desk, chosen
+            yield desk, chosen, hooks
         finally:
             desk.stop()
     finally:
         home.release()
+
+
+@contextmanager
+def _metrics(desk: "Desk", hooks: "CountingHooks", port: int) -> "Generator[str]":
+    """Serve metrics, unless the port is 0; what to tell a person of them."""
+    if not port:
+        yield "metrics are off"
+        return
+    from actors.kernel.hooks import BOUNDS
+    from storage import tasks as queues
+    from telemetry.exporter import Exporter
+    from telemetry.sources import Sources
+
+    system, read = desk.system, desk.access.read
+    exporter = Exporter(
+        Sources(system.observe, BOUNDS, hooks, system.dead_letters, desk.operations, lambda: queues.waiting(read))
+    )
+    try:
+        exporter.serve(port)
+        yield f"metrics at http://127.0.0.1:{port}/metrics"
+    finally:
+        exporter.close()
 
 
 def _run_anew(reason: str) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from actors.console.access import Access
-from actors.console.console import Console
 from actors.database import DatabaseWriter
 from actors.kernel.bus import Bus
 from actors.kernel.system import STOP_DESK, System
@@ -72,6 +71,8 @@ class Desk:
         add(self.research, lambda me: ResearchCoordinator(me, read))
         add(self.trading, lambda me: TradingCoordinator(me, self.database), STOP_DESK)
         if serve:
+            from actors.console.console import Console  # brings a web server, 0.2 s that `once` does not need
+
             add(self.console, lambda me: Console(me, home, self.access))
 
     def start(self) -> None:

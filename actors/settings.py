@@ -2,7 +2,6 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -32,9 +31,10 @@ class Settings:
     metrics_port: int = 9464
 
 
-def load(home: Home, environment: Mapping[str, str] = os.environ) -> Settings:
-    """Read them; a variable such as TROUPE_MARKET__SOURCE goes before the file. Raises BadSettings."""
-    written, variables = _file(home), {name: text for name, text in environment.items() if name.startswith(PREFIX)}
+def load(home: Home) -> Settings:
+    """Read them; a variable such as TROUPE_MARKET__SOURCE, in any case, goes before the file. Raises BadSettings."""
+    written = _file(home)
+    variables = {name: text for name, text in os.environ.items() if name.upper().startswith(PREFIX)}
     if not written and not variables:
         return Settings(folder=home.path / "prices")  # and pydantic's 0.2 s are saved
     from actors import settings_schema  # imported where it is used: 0.2 s

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from actors.settings import PREFIX, BadSettings, Settings
 from storage.home import Home
@@ -72,6 +72,10 @@ def checked(written: dict[str, Any], variables: Mapping[str, str], home: Home) -
         schema = _Schema(**written)
     except ValidationError as error:
         raise BadSettings(next(_sentences(error, home, variables))) from error
+    except SettingsError as error:  # a list among the variables that cannot be parsed; it says in which section
+        section = str(error).partition('"')[2].partition('"')[0]
+        within = ", ".join(name for name in variables if name.upper().startswith(f"{PREFIX}{section}__".upper()))
+        raise BadSettings(f'environment: {within}: a list is written as JSON, such as ["AAPL", "MSFT"]') from error
     return Settings(
         currency=schema.desk.currency,
         grace=schema.desk.grace,

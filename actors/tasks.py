@@ -31,12 +31,14 @@ class WriteLost(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class _Wake:
-    """Some task that waited for its time is due."""
+    """Some task that waited for its time, UTC in microseconds, is due."""
+
+    due: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Writing:
-    """A write on its way: whom it serves, and how many tasks it claims, without and with need of Claude."""
+    """A write on its way: whom it serves, and how many tasks it claims besides, without and with need of Claude."""
 
     statements: tuple[Statement, ...]
     claims: tuple[int, int]
@@ -46,7 +48,7 @@ class _Writing:
 
 @dataclass(frozen=True, slots=True)
 class _Again:
-    """A write that found the writer's mailbox full."""
+    """A write found the writer's mailbox full. Its claims were given back: others may have been quicker meanwhile."""
 
     writing: _Writing
 
@@ -76,6 +78,7 @@ class TaskCoordinator:
         self._leased = dict[Lease, int]()  # which of the two each lease holds
         self._behind = [False, False]  # a write set tasks free when there were no hands left to claim them for
         self._writing = 0
+        self._wakes = set[int]()  # when timers go off: since each looks for the next time, twice would become often
         self._drain: ReplyTo[Drained | Refused] | None = None
 
     def on_start(self) -> None:
@@ -96,10 +99,10 @@ class TaskCoordinator:
                 self._give_back(lease, message)
             case Refused(_Writing() as writing):
                 self._refused(writing, message)
-            case _Wake():
-                self._wake()
+            case _Wake(due):
+                self._wake(due)
             case _Again(writing):
-                self._send(writing)
+                self._write_again(writing)
             case Drain():
                 self._stop_leasing(message)
             case Committed() | Refused():
@@ -119,7 +122,8 @@ class TaskCoordinator:
         """It could not be done: gated, to be tried again, or dead."""
         why = f"{refused.code}: {refused.sentence}"
         if refused.retry_at is not None or refused.code == "full":
-            due = refused.retry_at or self._now() + round(FULL_AGAIN * 1e6)
+            soonest = self._now() + round(FULL_AGAIN * 1e6)  # who is down may be asked again before it is back
+            due = max(refused.retry_at or 0, soonest)
             self._settle(lease, queues.gate(lease, due, why))
             self._wake_at(due)
         elif refused.code in FINAL or lease.attempt >= ATTEMPTS:
@@ -130,8 +134,10 @@ class TaskCoordinator:
             self._settle(lease, queues.retry(lease, due, why))
             self._wake_at(due)
 
-    def _wake(self) -> None:
+    def _wake(self, due: int) -> None:
+        self._wakes.discard(due)
         self._wake_at(queues.next_due(self._read, self._now()))
+        self._behind = [True, True]  # until claimed for: a claim that is under way looks for what was due when it left
         self._write(())
 
     def _stop_leasing(self, drain: Drain) -> None:
@@ -151,19 +157,24 @@ class TaskCoordinator:
         for needs_claude, limit in enumerate(claims):
             self._behind[needs_claude] = not limit and (bool(statements) or self._behind[needs_claude])
             self._free[needs_claude] -= limit
-        now = self._now()
-        statements += tuple(
-            queues.claim(limit, now, requires_claude=bool(needs_claude))
-            for needs_claude, limit in enumerate(claims)
-            if limit
-        )
-        if statements:
+        if statements or any(claims):
             self._writing += 1
             self._send(_Writing(statements, claims, submit, finished))
 
     def _send(self, writing: _Writing) -> None:
+        now = self._now()
+        claims = tuple(
+            queues.claim(limit, now, requires_claude=bool(needs_claude))
+            for needs_claude, limit in enumerate(writing.claims)
+            if limit
+        )
         reply_to = self._me.reply_to(writing, of=self._writer, within=COMMIT_WITHIN)
-        self._writer.tell(Write(writing.statements, reply_to))
+        self._writer.tell(Write((*writing.statements, *claims), reply_to))
+
+    def _write_again(self, writing: _Writing) -> None:
+        self._writing -= 1
+        self._write(writing.statements, writing.submit, writing.finished)
+        self._drained()
 
     def _committed(self, writing: _Writing, rows: tuple[tuple[database.Row, ...], ...]) -> None:
         self._writing -= 1
@@ -185,14 +196,14 @@ class TaskCoordinator:
                     self._start(task)
 
     def _refused(self, writing: _Writing, refused: Refused) -> None:
+        for needs_claude, limit in enumerate(writing.claims):
+            self._free[needs_claude] += limit
         if refused.code == "full":
             self._me.after(FULL_AGAIN, _Again(writing))
             return
         if refused.code != "statement" or not (writing.submit or writing.finished):
             raise WriteLost(f"{refused.code}: {refused.sentence}")
         self._writing -= 1
-        for needs_claude, limit in enumerate(writing.claims):
-            self._free[needs_claude] += limit
         if writing.submit is not None:
             why = f"these tasks cannot be kept ({refused.sentence}); what they need must exist"
             writing.submit.reply_to.refuse("invalid", why)
@@ -220,8 +231,9 @@ class TaskCoordinator:
             self._drain.tell(Drained())
 
     def _wake_at(self, due: int | None) -> None:
-        if due is not None:
-            self._me.after(max(0.0, (due - self._now()) / 1e6), _Wake())
+        if due is not None and due not in self._wakes:
+            self._wakes.add(due)
+            self._me.after(max(0.0, (due - self._now()) / 1e6), _Wake(due))
 
     def _now(self) -> int:
         return self._me.clock.utc()

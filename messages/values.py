@@ -21,7 +21,7 @@ class OutOfRange(ValueError):
 
 def to_units(amount: Decimal) -> int:
     """The amount in units of 1e-9, rounded half to even. Raises OutOfRange where it is not a number or too large."""
-    if not amount.is_finite() or abs(amount) >= LARGEST * UNIT:
+    if not amount.is_finite() or amount.copy_abs() >= LARGEST * UNIT:
         raise OutOfRange(f"{amount} is not an amount between -9.2e9 and 9.2e9")
     with localcontext(prec=60):
         return int((amount / UNIT).to_integral_value(ROUND_HALF_EVEN))

@@ -77,7 +77,8 @@ class WriteConnection:
         with named(path):
             self.raw = apsw.Connection(str(path))
             self.raw.set_busy_timeout(5_000)
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            # Without recursive triggers REPLACE deletes a row unseen, of an append-only table too.
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"):
                 fetch(self.raw, f"PRAGMA {pragma}")
 
     def commit(self, batch: Sequence[Sequence[Statement]]) -> list[tuple[tuple[Row, ...], ...] | StatementFailed]:

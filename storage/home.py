@@ -51,8 +51,18 @@ class Home:
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self._descriptor = descriptor
 
+    def owner(self) -> int | None:
+        """The process that has this home, as far as it is alive."""
+        try:
+            pid = int(self._lock.read_text())
+            os.kill(pid, 0)
+        except (OSError, ValueError):
+            return None
+        return pid
+
     def release(self) -> None:
         """Let others have it."""
         if self._descriptor is not None:
+            os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = None

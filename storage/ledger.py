@@ -70,18 +70,21 @@ def _entry(account: str, symbol: Symbol | None, quantity: int, amount: int, acqu
 
 
 def held(read: Reader) -> list[Held]:
-    """What is held now, in order of symbol, each with its whole cost."""
+    """What is held now, in order of symbol, each with its whole cost.
+
+    Summed in the order of booking: in another the reversals alone can go beyond what an integer holds.
+    """
     rows = read.rows(
         tuple[str, int, int],
-        """SELECT symbol, sum(quantity), sum(amount) FROM ledger_entries WHERE account = 'holdings'
-        GROUP BY symbol HAVING sum(quantity) <> 0 ORDER BY symbol""",
+        """SELECT symbol, sum(quantity ORDER BY id) AS quantities, sum(amount ORDER BY id) FROM ledger_entries
+        WHERE account = 'holdings' GROUP BY symbol HAVING quantities <> 0 ORDER BY symbol""",
     )
     return [Held(Symbol(symbol), from_units(quantity), from_units(amount)) for symbol, quantity, amount in rows]
 
 
 def cash(read: Reader) -> Decimal:
     """The cash there is."""
-    sql = "SELECT coalesce(sum(amount), 0) FROM ledger_entries WHERE account = 'cash'"
+    sql = "SELECT coalesce(sum(amount ORDER BY id), 0) FROM ledger_entries WHERE account = 'cash'"
     return from_units(read.rows(tuple[int], sql)[0][0])
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
 from messages.database import Row, Statement
-from messages.tasks import Lease, NewTask
+from messages.tasks import Lease, NewTask, Queue
 from messages.values import CorrelationId
 from storage.connections import Reader, typed
 from storage.payloads import encode_work
@@ -171,7 +171,7 @@ def recover(limit: int, now: int) -> tuple[Statement, ...]:
             (now, limit),
         ),
         _bury_dependents("needs IN (SELECT id FROM tasks WHERE state = 'dead' AND ended_at = ?)", now, now),
-        Statement("UPDATE tasks SET state = 'queued' WHERE state = 'leased'"),
+        Statement("UPDATE tasks SET state = 'queued', run_after = 0 WHERE state = 'leased'"),  # its time had come
     )
 
 
@@ -208,6 +208,12 @@ def counts(read: Reader) -> dict[tuple[str, str], int]:
     """How many tasks there are by queue and state."""
     sql = "SELECT queue, state, count(*) FROM tasks GROUP BY queue, state ORDER BY queue, state"
     return {(queue, state): count for queue, state, count in read.rows(tuple[str, str, int], sql)}
+
+
+def waiting(read: Reader) -> dict[str, int]:
+    """How many tasks of each queue are neither running nor at an end."""
+    sql = "SELECT queue, count(*) FROM tasks WHERE state IN ('blocked', 'queued') GROUP BY queue"
+    return dict.fromkeys(get_args(Queue), 0) | dict(read.rows(tuple[str, int], sql))
 
 
 def _tasks(read: Reader, which: str, *values: int | str) -> list[TaskRow]:

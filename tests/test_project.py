@@ -3,7 +3,6 @@
 import csv
 import gzip
 import hashlib
-import importlib
 import io
 import re
 import shutil
@@ -15,6 +14,8 @@ from pathlib import Path
 
 import pytest
 import typer
+
+import run
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "storage" / "sample"
@@ -30,8 +31,6 @@ FORBIDDEN = {
     "a private key": r"BEGIN [A-Z ]*PRIVAT[E] KEY",
     "a key of Claude's": r"sk-an[t]-[a-z]+\d+-[\w-]{20,}",
 }
-
-needs_run = pytest.mark.skipif(not (ROOT / "run.py").exists(), reason="run.py is not written yet")
 
 # Runs a script, ends it with 97 at the first step outside loopback and with 98 where the watch would be blind.
 WATCH = """
@@ -56,6 +55,7 @@ def watch(event, args):
 
 sys.addaudithook(watch)
 sys.argv = sys.argv[1:]
+sys.path[0] = os.path.dirname(sys.argv[0])
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
@@ -198,11 +198,8 @@ def test_the_documents_name_each_command_of_this_release_and_no_other() -> None:
     assert named_commands() == {"once", "import", "tasks", "why", "status", "serve"}
 
 
-@needs_run
 def test_every_command_that_the_documents_name_exists() -> None:
-    app = importlib.import_module("run").app  # here, so that the other tests need nothing of the program
-
-    program = typer.main.get_command(app)
+    program = typer.main.get_command(run.app)
 
     assert named_commands() <= set(getattr(program, "commands", {}))
 
@@ -230,7 +227,6 @@ def test_the_watch_lets_loopback_and_files_pass(tmp_path: Path) -> None:
     assert watched(script, cwd=tmp_path).returncode == 0
 
 
-@needs_run
 def test_a_round_on_sample_prices_opens_no_socket_outside_loopback(tmp_path: Path) -> None:
     ended = watched(ROOT / "run.py", "once", "--home", str(tmp_path / "desk"), cwd=tmp_path)
 

@@ -43,7 +43,7 @@ class Access:
     def ask(self, _kind: type[R], ref: Ref[M], make: Callable[[ReplyTo[R | Refused]], M]) -> R:
         """Tell `make(reply_to)` and wait for an answer of this kind. Raises DeskRefused."""
         answer: R | Refused = self.system.ask(ref, make, within=ANSWER_WITHIN)
-        if isinstance(answer, Refused):
+        if isinstance(answer, Refused):  # pyright: ignore[reportUnnecessaryIsInstance]  # it solves R too narrowly
             raise DeskRefused(answer)
         return answer
 

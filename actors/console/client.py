@@ -31,6 +31,15 @@ class _Connection(http.client.HTTPConnection):
         self.sock: socket.socket = connected(self._path, PATIENCE)
 
 
+def answers(path: Path) -> bool:
+    """Whether anyone listens there; what a killed desk has left behind does not."""
+    try:
+        connected(path, PATIENCE).close()
+    except OSError:
+        return False
+    return True
+
+
 def call(path: Path, method: str, target: str, body: dict[str, Any] | None = None) -> Any:
     """Send one request and return what its JSON answer says. Raises NoAnswer, DeskSays."""
     connection = _Connection(path)

@@ -32,6 +32,7 @@ class Console:
         config = uvicorn.Config(
             application(self._access, self._home),
             log_config=None,
+            log_level="warning",
             access_log=False,
             lifespan="off",
             timeout_graceful_shutdown=1,

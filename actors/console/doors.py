@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from actors.console import rounds
-from actors.console.access import Access
+from actors.console.access import Access, DeskFailed
 from actors.console.client import call
 from actors.console.imports import import_holdings
 from actors.console.rounds import LOOK, Asked, RoundFailed
@@ -86,6 +86,10 @@ class There:
     def pause(self, seconds: float) -> None:
         """See Door."""
         time.sleep(seconds)
+        if self._home.owner() is None:
+            raise DeskFailed(
+                f"home {self._home.path}: the desk that ran here has ended; run the command again to go on"
+            )
 
 
 def follow(door: Door, correlation_id: CorrelationId, show: Callable[[int, int], None]) -> None:

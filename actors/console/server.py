@@ -35,7 +35,7 @@ def application(access: Access, home: Home) -> Starlette:
 
     def status(request: Request, body: bytes) -> object:
         actors = tuple(
-            views.ActorState(each.actor, each.state.value, each.waiting, each.cause) for each in access.system.health()
+            views.ActorState(each.actor, each.state.value, each.waiting, each.cause) for each in access.system.observe()
         )
         return views.status(access.read, str(home.path), source, os.getpid(), actors)
 

@@ -29,6 +29,11 @@ def opening(source: str, *, json: bool) -> None:
         (err if json else out).print(SAMPLE)
 
 
+def line(text: str) -> None:
+    """One line as it stands, whatever is in it and however long it is."""
+    out.print(text, markup=False, soft_wrap=True)
+
+
 def as_json(value: object) -> None:
     """One JSON object on standard output; amounts are strings, exact."""
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
@@ -37,8 +42,8 @@ def as_json(value: object) -> None:
 @contextmanager
 def progress(what: str) -> Generator[Callable[[int, int], None]]:
     """A line on standard error that says how far it is, where that is a terminal."""
-    with err.status(what) as line:
-        yield lambda done, whole: line.update(f"{what}: {done} of {whole} tasks done")
+    with err.status(what) as shown_line:
+        yield lambda done, whole: shown_line.update(f"{what}: {done} of {whole} tasks done")
 
 
 def print_report(report: Report) -> None:
@@ -54,11 +59,11 @@ def print_report(report: Report) -> None:
     out.print(table)
     out.print(f"Recommendations ({report.claude.cause or 'by Claude'})")
     table = _table("", "id", "symbol", "action", "analyst", ">conviction", ">sessions", ">target", ">stop")
-    for each in report.recommendations:
-        table.add_row(each.id, each.symbol, each.action, each.analyst, *_levels(each))
+    for made in report.recommendations:
+        table.add_row(made.id, made.symbol, made.action, made.analyst, *_levels(made))
     out.print(table)
-    for each in report.recommendations:
-        out.print(Padding(f"[bold]{each.symbol}[/bold] {escape(each.thesis or each.cause or '')}", (0, 0, 0, 2)))
+    for made in report.recommendations:
+        out.print(Padding(f"[bold]{made.symbol}[/bold] {escape(made.thesis or made.cause or '')}", (0, 0, 0, 2)))
     out.print("`run.py why ID` shows the facts behind one of them.")
 
 
@@ -97,7 +102,7 @@ def print_tasks(rows: Sequence[TaskRow], title: str = "Tasks, newest first") -> 
     """Tasks, and why those are dead that are."""
     table = _table(title, ">id", "type", "of", "state", ">tried", "submitted", ">took", "error")
     for row in rows:
-        of = row.key.split("/")[1] if row.type != "value_portfolio" else ""
+        of = "" if row.type == "value_portfolio" else f"{row.key}/".split("/")[1]
         took = "" if row.ended_at is None else f"{(row.ended_at - row.submitted_at) / 1e6:.2f} s"
         error = escape(row.error or "")
         table.add_row(str(row.id), row.type, of, row.state, str(row.attempts), _time(row.submitted_at), took, error)
@@ -107,7 +112,7 @@ def print_tasks(rows: Sequence[TaskRow], title: str = "Tasks, newest first") -> 
 def print_status(status: Status) -> None:
     """The desk at a glance."""
     running = f"running as process {status.pid}" if status.pid else "not running"
-    out.print(f"Desk {status.home}: {running}; prices: {status.source}")
+    line(f"Desk {status.home}: {running}; prices: {status.source}")
     table = _table("", "queue", "tasks")
     for queue in status.queues:
         table.add_row(queue.queue, ", ".join(f"{count} {state}" for state, count in queue.tasks.items()))

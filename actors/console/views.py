@@ -78,4 +78,4 @@ def why(read: Reader, id_: str, source: str) -> Why:
 
 
 def _concerns(row: TaskRow, symbol: str) -> bool:
-    return row.type == "value_portfolio" or row.key.split("/")[1] == symbol
+    return row.type == "value_portfolio" or row.key.split("/")[1:2] == [symbol]

@@ -47,12 +47,16 @@ def parse(text: str, origin: str, currency: str) -> HoldingsFile:
     """Read a whole file. A row `CASH:USD,10000,1` is cash. Raises BadHoldings at the first thing that is wrong."""
     if len(text) > LARGEST:
         raise BadHoldings(f"{origin}: has {len(text) / 1e6:.1f} MB; holdings may have {LARGEST / 1e6:.0f}")
-    rows = csv.reader(text.removeprefix("\ufeff").splitlines())
-    header = [name.strip().lower() for name in next(rows, list[str]())]
+    reader = csv.reader(text.removeprefix("\ufeff").splitlines())
+    try:
+        rows = list(reader)
+    except csv.Error as error:
+        raise BadHoldings(f"{origin} line {reader.line_num}: {error}; is a quotation mark never closed?") from None
+    header = [name.strip().lower() for name in rows[0]] if rows else []
     if header not in HEADERS:
         raise BadHoldings(f"{origin} line 1: the header is {','.join(header)!r}; write symbol,quantity,cost[,acquired]")
     lines, cash, seen = list[Line](), Decimal(0), dict[str, int]()
-    for number, row in enumerate(rows, 2):
+    for number, row in enumerate(rows[1:], 2):
         if not any(field.strip() for field in row):
             continue
         line = _line(origin, number, [field.strip() for field in row], len(header))
@@ -76,6 +80,10 @@ def _line(origin: str, number: int, row: list[str], width: int) -> Line:
         raise BadHoldings(f"{where}: has no symbol")
     quantity = _amount(where, "quantity", row[1])
     cost = _amount(where, "cost", row[2])
+    try:
+        to_units(quantity * cost)
+    except OutOfRange as error:
+        raise BadHoldings(f"{where}: {name} has cost {row[1]} times {row[2]}, and {error}") from None
     if not quantity and not name.startswith(CASH):
         raise BadHoldings(f"{where}: the quantity of {name} is 0; leave the line out")
     acquired = None

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextvars import Context, copy_context
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from actors.kernel.edges import Callback
+from actors.kernel.edges import Callback, lateness
 from actors.kernel.mailbox import KERNEL, Mailbox, Post
 from actors.kernel.me import Actor, Me
 from actors.kernel.runner import IDLE, Runner
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from actors.kernel.system import System
 
 T = TypeVar("T")
+SETTLE_WITHIN: Final = 60.0
+"""Seconds after which a rebuilt actor asks the writer once more whether all is settled."""
 
 
 class Cell(Runner):
@@ -37,6 +40,7 @@ class Cell(Runner):
         self._me: Me[Any] | None = None
         self._actor: Actor[Any] | None = None
         self._owed, self._sweep_at = list[ReplyTo[Any]](), 64
+        self._settling: Callback | None = None
         self.call(self._boot)
 
     @property
@@ -118,11 +122,16 @@ class Cell(Runner):
         if self.state is State.STARTING or self.system.flush is None:
             self._become_ready()
         else:
-            self.system.flush(Callback("settled", lambda answer: self.call(lambda: self._settled(answer))))
+            settling = Callback("settled", lambda answer: self.call(lambda: self._settled(settling, answer)))
+            self._settling = settling
+            self.system.flush(settling)
+            late = partial(settling.refuse, "late", lateness("the writer", SETTLE_WITHIN))
+            self.system.scheduler.later(SETTLE_WITHIN, late, lambda: settling.told)
 
-    def _settled(self, answer: object) -> None:
-        if self._actor is not None:
+    def _settled(self, settling: Callback, answer: object) -> None:
+        if settling is not self._settling:  # it was late, and another has been sent
             return
+        self._settling = None
         if isinstance(answer, Refused):
             self.system.scheduler.later(BACK_OFF, lambda: self.call(self._boot))
         else:

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from actors.kernel.mailbox import KERNEL, Mailbox, Post
+from actors.kernel.mailbox import KERNEL, Mailbox, Post, Share
 from actors.kernel.me import Actor
 from actors.kernel.runner import Runner
 from actors.kernel.supervision import State
@@ -18,28 +18,11 @@ if TYPE_CHECKING:
     from actors.kernel.system import System
 
 
-class _Share:
-    """One member's side of the mailbox: what it has taken is its own, what waits is everyone's."""
-
-    def __init__(self, mailbox: Mailbox) -> None:
-        self.current: Any = None
-        self._mailbox, self.put, self.able = mailbox, mailbox.put, mailbox.able
-
-    def get(self) -> Any:
-        """Wait for the next."""
-        self.current = self._mailbox.get()
-        return self.current
-
-    def empty(self) -> bool:
-        """What still waits is for the others."""
-        return True
-
-
 class Member(Runner):
     """One of a crew. A crash costs it nothing but the message, since there is nothing to rebuild."""
 
     def __init__(self, number: int, crew: Crew) -> None:
-        super().__init__(f"{crew.name}-{number}", _Share(crew.mailbox), crew.system)
+        super().__init__(f"{crew.name}-{number}", Share(crew.mailbox), crew.system)
         self._build, self._actor = crew.build, crew.build()
 
     def handle(self, post: Post) -> None:

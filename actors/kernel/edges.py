@@ -30,7 +30,7 @@ def refuse_to_wait(name: str) -> None:
         asyncio.get_running_loop()
         role = "a coroutine"
     if role is not None:
-        raise WouldBlock(f"{role} must not wait for {name}; send a reply_to, or `await system.ask_async(...)`")
+        raise WouldBlock(f"{role} must not wait for {name}; send a reply_to")
 
 
 def lateness(name: str, within: float) -> str:

@@ -1,11 +1,13 @@
 """What telemetry can see: histograms it reads when it likes, and calls for what is rare."""
 
-import logging
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from actors.kernel.supervision import State
 
 BOUNDS: Final = [10.0**-6 * 4**n for n in range(14)]
 """Upper bounds of the histograms' buckets in seconds: 1 µs to 67 s, and one bucket above."""
-_log = logging.getLogger("troupe.kernel")
 
 
 class Meter:
@@ -29,17 +31,36 @@ class Meters(dict[type[object], Meter]):
         return meter
 
 
-class Hooks:
-    """Called on the thread where it happens; must neither block nor raise. As it stands, it logs."""
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One actor, seen from outside: what waits in its mailbox, and why it is not ready if it is not.
+
+    `meters` go on counting; their keys are the names of its threads, with which hooks are called, too.
+    """
+
+    actor: str
+    state: State
+    waiting: int
+    cause: str
+    meters: Mapping[str, Meters]
+
+    @property
+    def running(self) -> bool:
+        """Whether it is ready."""
+        return self.state is State.READY
+
+
+class Hooks(Protocol):
+    """Called on the thread where it happens; must neither block nor raise."""
 
     def crashed(self, actor: str, error: BaseException, retry_in: float | None, /) -> None:
         """An actor raised. None: it is not tried again."""
-        _log.error("%s crashed; next try: %s s", actor, retry_in, exc_info=error)
+        ...
 
     def dead_letter(self, actor: str, message: object, why: str, /) -> None:
         """A message will not be handled; if it was a request, its asker has been told."""
-        _log.debug("%s: %s is a dead letter: %s", actor, type(message).__name__, why)
+        ...
 
     def hangs(self, actor: str, message: object, seconds: float, /) -> None:
         """A handler has been busy with this one message for so long. Said once a message."""
-        _log.warning("%s has been busy with %s for %.1f s", actor, type(message).__name__, seconds)
+        ...

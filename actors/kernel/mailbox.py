@@ -94,3 +94,20 @@ class Mailbox:
         with suppress(Empty):
             return self._queue.get_nowait()
         return None
+
+
+class Share:
+    """One member's side of the mailbox: what it has taken is its own, what waits is everyone's."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self.current: Any = None
+        self._mailbox, self.put, self.able = mailbox, mailbox.put, mailbox.able
+
+    def get(self) -> Any:
+        """Wait for the next."""
+        self.current = self._mailbox.get()
+        return self.current
+
+    def empty(self) -> bool:
+        """What still waits is for the others."""
+        return True

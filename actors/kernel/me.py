@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextvars import Context, copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from actors.kernel.edges import lateness
@@ -51,7 +52,8 @@ class Me(Generic[M_contra]):
         The type checkers accept it only in requests whose answers this actor's protocol names.
         """
         back = Return(about, self._cell, self)
-        self._cell.system.scheduler.later(within, lambda: back.refuse("late", lateness(of.name, within)))
+        refuse = partial(back.refuse, "late", lateness(of.name, within))
+        self._cell.system.scheduler.later(within, refuse, lambda: back.told)
         return back
 
     def after(self, seconds: float, message: M_contra) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from bisect import bisect
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import pykka
 
 from actors.kernel.edges import here
 from actors.kernel.hooks import BOUNDS, Meters
-from actors.kernel.mailbox import Mailbox, Post
+from actors.kernel.mailbox import Mailbox, Post, Share
 from actors.kernel.me import Actor
 
 if TYPE_CHECKING:
@@ -20,34 +20,12 @@ if TYPE_CHECKING:
 IDLE: Final = float("inf")
 
 
-class Inbox(Protocol):
-    """Where a runner takes its posts from, as pykka wants it; `current` is the one being handled, or the last."""
-
-    current: Any
-
-    def put(self, envelope: Any, /) -> None:
-        """Take it, always."""
-        ...
-
-    def get(self) -> Any:
-        """Wait for the next."""
-        ...
-
-    def empty(self) -> bool:
-        """Whether nothing waits any more, asked only at the end."""
-        ...
-
-    def able(self) -> bool:
-        """Whether `get` would return at once."""
-        ...
-
-
 class Runner(pykka.ThreadingActor):
     """Takes posts off its inbox, one after the other, and measures them."""
 
     use_daemon_thread = True  # System.stop drains; what hangs must not keep the process alive
 
-    def __init__(self, name: str, inbox: Inbox, system: System) -> None:
+    def __init__(self, name: str, inbox: Mailbox | Share, system: System) -> None:
         super().__init__()
         self.actor_inbox: Any = inbox
         self.name, self.inbox, self.system = name, inbox, system

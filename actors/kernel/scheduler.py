@@ -14,6 +14,14 @@ from actors.kernel.edges import here
 
 TICK: Final = 0.1
 """Seconds between two looks of the watchdog."""
+SWEPT: Final = 1_000
+"""Entries of the agenda below which nothing is swept out."""
+Void = Callable[[], bool]
+
+
+def never() -> bool:
+    """What does not become void."""
+    return False
 
 
 class Clock(Protocol):
@@ -39,14 +47,26 @@ class WallClock:
 
 
 class Agenda:
-    """What is to be called when; of two at the same time the one that was added first."""
+    """What is to be called when; of two at the same time the one that was added first.
+
+    Nothing is cancelled, but what has become void is swept out now and then: nearly all return addresses have
+    their answer long before their time is up.
+    """
 
     def __init__(self) -> None:
-        self._due, self._numbers = list[tuple[float, int, Callable[[], None]]](), count()
+        self._due, self._numbers = list[tuple[float, int, Callable[[], None], Void]](), count()
+        self._sweep_at = SWEPT
 
-    def add(self, due: float, action: Callable[[], None]) -> None:
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def add(self, due: float, action: Callable[[], None], void: Void) -> None:
         """Note it."""
-        heapq.heappush(self._due, (due, next(self._numbers), action))
+        heapq.heappush(self._due, (due, next(self._numbers), action, void))
+        if len(self._due) > self._sweep_at:
+            self._due = [entry for entry in self._due if not entry[3]()]
+            heapq.heapify(self._due)
+            self._sweep_at = SWEPT + 2 * len(self._due)
 
     def first(self) -> float:
         """When the next one is due."""
@@ -62,8 +82,8 @@ class Scheduler(Protocol):
 
     clock: Clock
 
-    def later(self, seconds: float, action: Callable[[], None], /) -> None:
-        """Call `action`, which only posts a message, after so many seconds. There is no cancelling."""
+    def later(self, seconds: float, action: Callable[[], None], void: Void = never, /) -> None:
+        """Call `action`, which only posts a message, after so many seconds, unless it is `void` by then."""
         ...
 
     def start(self, watch: Callable[[], None], failed: Callable[[str], None], /) -> None:
@@ -80,12 +100,12 @@ class ThreadScheduler:
 
     def __init__(self) -> None:
         self.clock: Clock = WallClock()
-        self._agenda, self._new = Agenda(), deque[tuple[float, Callable[[], None]]]()
+        self._agenda, self._new = Agenda(), deque[tuple[float, Callable[[], None], Void]]()
         self._wake = SimpleQueue[bool]()
 
-    def later(self, seconds: float, action: Callable[[], None], /) -> None:
+    def later(self, seconds: float, action: Callable[[], None], void: Void = never, /) -> None:
         """See Scheduler."""
-        self._new.append((self.clock.monotonic() + seconds, action))
+        self._new.append((self.clock.monotonic() + seconds, action, void))
         if seconds <= TICK:
             self._wake.put(True)
 

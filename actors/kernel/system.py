@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
 import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from actors.kernel.bus import Bus
 from actors.kernel.cell import Cell
 from actors.kernel.crew import Crew
 from actors.kernel.edges import Promise, refuse_to_wait
-from actors.kernel.hooks import Hooks
+from actors.kernel.hooks import Hooks, Observed
 from actors.kernel.me import Actor, Me
 from actors.kernel.runner import Runner
 from actors.kernel.scheduler import Scheduler, ThreadScheduler
-from actors.kernel.supervision import Policy, State
+from actors.kernel.supervision import Policy
 from messages.addresses import Ref, Refused, ReplyTo, request
 from messages.errors import TroupeError
 
@@ -35,16 +33,6 @@ class StartFailed(TroupeError):
     """An actor was not ready in time, or crashed where that stops the desk; the cause is its error, if there is one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
-    """One actor, seen from outside."""
-
-    actor: str
-    state: State
-    waiting: int
-    cause: str
-
-
 class System:
     """Actors are started in the order in which they are added, and stopped in reverse.
 
@@ -55,13 +43,13 @@ class System:
     def __init__(
         self,
         *,
-        hooks: Hooks | None = None,
+        hooks: Hooks,
         bus: Bus | None = None,
         flush: Callable[[ReplyTo[Any]], None] | None = None,
         patience: float = 10.0,
         scheduler: Scheduler | None = None,
     ) -> None:
-        self.hooks, self.bus, self.flush = hooks or Hooks(), bus or Bus(), flush
+        self.hooks, self.bus, self.flush = hooks, bus or Bus(), flush
         self.scheduler: Scheduler = scheduler or ThreadScheduler()
         self.clock, self.failed = self.scheduler.clock, Future[str]()
         self.dead_letters, self.cells = Counter[tuple[str, str]](), list[Cell | Crew]()
@@ -140,17 +128,14 @@ class System:
         answer: R | Refused = promise.now_or_late(ref.name, within)
         return answer
 
-    async def ask_async(self, ref: Ref[M], make: Callable[[ReplyTo[R | Refused]], M], *, within: float) -> R | Refused:
-        """The same for a coroutine; its loop runs on meanwhile."""
-        promise = Promise()
-        ref.tell(make(promise))
-        await asyncio.wait([asyncio.wrap_future(promise.future)], timeout=within)
-        answer: R | Refused = promise.now_or_late(ref.name, within)
-        return answer
-
-    def health(self) -> list[Health]:
+    def observe(self) -> list[Observed]:
         """All actors, as they are."""
-        return [Health(cell.name, cell.state, len(cell.mailbox), cell.cause) for cell in self.cells]
+        return [
+            Observed(
+                cell.name, cell.state, len(cell.mailbox), cell.cause, {each.name: each.meters for each in cell.runners}
+            )
+            for cell in self.cells
+        ]
 
     # For the rest of the kernel
 

@@ -9,7 +9,7 @@ from actors.kernel.bus import Bus
 from actors.kernel.cell import Cell
 from actors.kernel.hooks import Hooks
 from actors.kernel.runner import Runner
-from actors.kernel.scheduler import Agenda, Clock
+from actors.kernel.scheduler import Agenda, Clock, Void, never
 from actors.kernel.supervision import State
 from actors.kernel.system import System
 from messages.addresses import Ref, Refused, ReplyTo
@@ -43,9 +43,9 @@ class ManualScheduler:
         self.manual, self.agenda = ManualClock(), Agenda()
         self.clock: Clock = self.manual
 
-    def later(self, seconds: float, action: Callable[[], None], /) -> None:
+    def later(self, seconds: float, action: Callable[[], None], void: Void = never, /) -> None:
         """See Scheduler."""
-        self.agenda.add(self.manual.now + seconds, action)
+        self.agenda.add(self.manual.now + seconds, action, void)
 
     def start(self, watch: Callable[[], None], failed: Callable[[str], None], /) -> None:
         """There is no thread to start."""
@@ -117,14 +117,19 @@ class TestSystem(System):
     def settle(self, limit: int = 100_000) -> None:
         """Deliver until no mailbox has anything to give; no time passes."""
         for _ in range(limit):
-            able = [runner for runner in self._runners if runner.able()]
-            if not able:
+            if not self.turn():
                 return
+        raise AssertionError(f"seed {self.seed}: not quiet after {limit} turns")
+
+    def turn(self) -> bool:
+        """Have one of those who can, whom the seed picks, take its next message; False if nobody can."""
+        able = [runner for runner in self._runners if runner.able()]
+        if able:
             runner = self._random.choice(able)
             runner.step()
             self._crash_in[runner.name] = self._crash_in.get(runner.name, 0) - 1
             self._crash_if_due(runner)
-        raise AssertionError(f"seed {self.seed}: not quiet after {limit} turns")
+        return bool(able)
 
     def advance(self, seconds: float) -> None:
         """Let time pass, settling whenever something was due."""

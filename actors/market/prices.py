@@ -23,10 +23,16 @@ def parse(lines: Iterable[str], place: str) -> Bars:
     Figures are read as they stand, NaN too: whether they can be true is for `actors.domain.bars.fault`.
     """
     rows = csv.reader(lines)
-    header = [name.strip().lower() for name in next(rows, list[str]())]
+    try:
+        first, *body = [*rows] or [list[str]()]
+    except csv.Error as error:
+        raise BadPrices(f"{place} line {rows.line_num}: {error}; is a quotation mark never closed?") from None
+    header = [name.strip().lower() for name in first]
     if tuple(header) not in (HEADER, (*HEADER, ADJUSTED)):
         raise BadPrices(f"{place} line 1: the header is {','.join(header)!r}; write {','.join(HEADER)}[,{ADJUSTED}]")
-    return bars((row for row in rows if row), len(header), place)
+    while body and not body[-1]:
+        body.pop()  # empty lines at the end; in between they would be counted wrong
+    return bars(body, len(header), place)
 
 
 def bars(rows: Iterable[Sequence[str]], width: int, place: str, *, first_line: int = 2) -> Bars:
@@ -36,7 +42,7 @@ def bars(rows: Iterable[Sequence[str]], width: int, place: str, *, first_line: i
         if len(row) != width:
             raise BadPrices(f"{place} line {line}: has {len(row)} fields, the header {width}; write one for each")
         try:
-            days.append(np.datetime64(row[0].strip(), "D"))
+            days.append(_day(row[0].strip()))
             figures.append([float(field) for field in row[1:]])
         except ValueError:
             raise BadPrices(f"{place} line {line}: {','.join(row)!r} is not a date and figures") from None
@@ -47,3 +53,9 @@ def bars(rows: Iterable[Sequence[str]], width: int, place: str, *, first_line: i
     opens, highs, lows, closes, volumes = columns[:5]
     adjusted = columns[5] if width == len(HEADER) + 1 else closes
     return Bars(np.array(days), opens, highs, lows, closes, volumes, adjusted)
+
+
+def _day(text: str) -> np.datetime64:
+    if len(text) != len("2013-03-01") or text[4] != "-":
+        raise ValueError(text)  # numpy takes a bare year, of any length, for its first day
+    return np.datetime64(text, "D")

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -98,9 +99,9 @@ def _check(connection: WriteConnection) -> None:
     if connection.path.stat().st_size < CHECKED_BELOW:
         found = fetch(connection.raw, "PRAGMA quick_check(1)")
         if found != [("ok",)]:
+            what = str(found[0][0]).splitlines()[-1]  # the first line says that it is about database main
             raise DatabaseUnusable(
-                f"database {connection.path}: damaged ({found[0][0]!s}); "
-                "put a backup in its place or start in a new home"
+                f"database {connection.path}: damaged ({what}); put a backup in its place or start in a new home"
             )
 
 
@@ -121,7 +122,8 @@ def _migrate(connection: WriteConnection, home: Home, utc: int, steps: Sequence[
             fetch(raw, f"PRAGMA application_id = {APPLICATION_ID}")
             fetch(raw, "COMMIT")
         except BaseException:
-            fetch(raw, "ROLLBACK")
+            with suppress(apsw.Error):  # a full disk has rolled back by itself
+                fetch(raw, "ROLLBACK")
             raise
 
 

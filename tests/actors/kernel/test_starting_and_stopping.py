@@ -182,7 +182,7 @@ def test_a_crew_answers_or_crashes_on_the_one_message_and_works_on() -> None:
     assert [message.code for message in probes[0].received if isinstance(message, Refused)] == ["crashed"]
     assert [probe.received for probe in probes[1:]] == [[12], [6], [4]]
     assert system.recorder.crashes[0][0].startswith("dividers-")
-    assert system.health()[0].state is State.READY
+    assert system.observe()[0].state is State.READY
     system.stop(grace=1)
 
 

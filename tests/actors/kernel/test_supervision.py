@@ -42,7 +42,7 @@ class Desk:
         self.answers = Probe[int | Refused]("answers")
 
     def state(self) -> State:
-        return self.system.health()[1].state
+        return self.system.observe()[1].state
 
     def delays(self) -> list[float | None]:
         return [delay for actor, _, delay in self.system.recorder.crashes if actor == "counter"]
@@ -157,7 +157,7 @@ def test_a_crash_of_an_actor_that_must_not_be_rebuilt_stops_the_desk_with_its_re
 
     assert desk.system.failed.result(0) == "database crashed: OSError('disk')"
     assert [message.code for message in answers.received if isinstance(message, Refused)] == ["crashed"]
-    assert desk.system.health()[0].state is State.DOWN
+    assert desk.system.observe()[0].state is State.DOWN
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -1,6 +1,5 @@
 """What single-threaded seeds cannot see: real threads, the wall clock, races. The only file that sleeps."""
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -61,18 +60,6 @@ def test_an_edge_asks_across_threads_and_the_thread_bears_the_actors_name(live: 
 
     assert live.system.ask(live.counter, Total, within=2) == 3
     assert "counter" in [thread.name for thread in threading.enumerate()]
-
-
-def test_a_coroutine_asks_while_its_loop_runs_on(live: Live) -> None:
-    async def main() -> tuple[object, object]:
-        answer = await live.system.ask_async(live.counter, Total, within=2)
-        return answer, await live.system.ask_async(live.counter, Hold, within=0.05)
-
-    total, late = asyncio.run(main())
-
-    assert total == 0
-    assert isinstance(late, Refused)
-    assert late.code == "late"
 
 
 def test_asking_from_an_actors_and_from_the_schedulers_thread_is_refused(live: Live) -> None:
@@ -208,7 +195,7 @@ def test_the_watchdog_names_an_actor_that_hangs_while_it_is_rebuilt(live: Live) 
 
 
 def test_an_error_in_a_hook_is_the_kernels_and_stops_the_desk() -> None:
-    class Broken(Hooks):
+    class Broken(Recorder):
         def crashed(self, actor: str, error: BaseException, retry_in: float | None, /) -> None:
             raise ZeroDivisionError
 

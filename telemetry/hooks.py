@@ -1,0 +1,33 @@
+"""What the kernel calls when something rare happens: logged here, and counted for the exporter."""
+
+import logging
+from collections import Counter
+
+_log = logging.getLogger("troupe.kernel")
+
+
+class CountingHooks:
+    """Hooks for `actors.kernel.system.System`, met by shape alone.
+
+    Counted without a lock: an actor's crashes are told on its own thread and under that thread's name, so each count
+    has one writer, and adding a key to a dict is one step to the interpreter. That does not hold for dead letters,
+    which any sender's thread tells; those the kernel counts itself, under its lock.
+    """
+
+    def __init__(self) -> None:
+        self.failures, self.restarts = Counter[tuple[str, str]](), Counter[str]()
+
+    def crashed(self, actor: str, error: BaseException, retry_in: float | None, /) -> None:
+        """Count it by actor and type of error, and as a restart if there is a next try."""
+        self.failures[actor, type(error).__name__] += 1
+        if retry_in is not None:
+            self.restarts[actor] += 1
+        _log.error("%s crashed; next try: %s s", actor, retry_in, exc_info=error)
+
+    def dead_letter(self, actor: str, message: object, why: str, /) -> None:
+        """For debugging only: under overload there are many."""
+        _log.debug("%s: %s is a dead letter: %s", actor, type(message).__name__, why)
+
+    def hangs(self, actor: str, message: object, seconds: float, /) -> None:
+        """A warning."""
+        _log.warning("%s has been busy with %s for %.1f s", actor, type(message).__name__, seconds)

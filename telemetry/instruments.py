@@ -1,0 +1,50 @@
+"""What is measured: name, unit, attributes, meaning. Everything else in this package follows this table.
+
+Prometheus sees `actor.mailbox.time` in `s` as `actor_mailbox_time_seconds`; counters gain `_total`. Attributes are
+constant for an instrument, and have few values: never a symbol, a task or an account.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One line of the table."""
+
+    name: str
+    unit: str
+    attributes: tuple[str, ...]
+    meaning: str
+
+
+class Counter(Instrument):
+    """What only grows."""
+
+
+class UpDown(Instrument):
+    """What there is at the moment; it can be added up."""
+
+
+class Histogram(Instrument):
+    """How long something took, as counts by bucket and a sum."""
+
+
+MAILBOX_DEPTH: Final = UpDown("actor.mailbox.depth", "{message}", ("actor",), "Messages that wait.")
+MAILBOX_TIME: Final = Histogram("actor.mailbox.time", "s", ("actor",), "How long messages waited.")
+PROCESSING_TIME: Final = Histogram("actor.processing.time", "s", ("actor", "message"), "How long messages ran.")
+RUNNING: Final = UpDown("actor.running", "{actor}", ("actor",), "1 if the actor is ready, else 0.")
+FAILURES: Final = Counter("actor.failures", "{failure}", ("actor", "error_type"), "Crashes.")
+RESTARTS: Final = Counter("actor.restarts", "{restart}", ("actor",), "Crashes after which it was, or is, built anew.")
+DEAD_LETTERS: Final = Counter("actor.dead_letters", "{message}", ("actor", "reason"), "Messages nobody will handle.")
+
+OPERATIONS: Final = Counter("db.operations", "{operation}", ("operation", "table", "outcome"), "Statements written.")
+QUEUE_DEPTH: Final = UpDown("queue.depth", "{task}", ("queue",), "Tasks that wait.")
+
+CLAUDE_QUERIES: Final = Counter("claude.queries", "{query}", (), "Questions put to Claude; none until it is built in.")
+CLAUDE_DURATION: Final = Histogram("claude.query.duration", "s", (), "How long Claude took to answer.")
+
+REASONS: Final = ("full", "down", "void")
+"""Why a message becomes a dead letter; each has a series from the start."""
+CLAUDE_BOUNDS: Final = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
+"""Upper bounds of the buckets for a language model, in seconds."""

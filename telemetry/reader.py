@@ -1,0 +1,92 @@
+"""OpenTelemetry on our terms: instruments that are read when scraped, and ready-made histograms beside them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+from time import time_ns
+from typing import Final
+
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    HistogramDataPoint,
+    Metric,
+    MetricsData,
+    ScopeMetrics,
+)
+from opentelemetry.sdk.metrics.export import Histogram as HistogramData
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from prometheus_client import CollectorRegistry
+
+from telemetry.instruments import Counter, Histogram, Instrument
+from telemetry.readings import Labels, Points, Spread, Spreads, histograms, numbers
+from telemetry.sources import Sources
+
+SCOPE: Final = "troupe"
+
+
+class Reader(PrometheusMetricReader):
+    """Adds histograms that were counted elsewhere to what is collected, so that a message costs no call to OTel.
+
+    There is no public way to hand ready data points to the SDK for Python; `_receive_metrics` is the documented
+    place for a subclass, and gets all that was collected before it is translated.
+    """
+
+    def __init__(self, registry: CollectorRegistry, spreads: Callable[[], Mapping[Histogram, Spreads]]) -> None:
+        super().__init__(disable_target_info=True, scope_info_enabled=False, registry=registry)
+        self._spreads, self._since = spreads, time_ns()
+
+    def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: object) -> None:
+        first, *rest = metrics_data.resource_metrics  # there is one resource
+        metrics = [self._metric(instrument, spreads) for instrument, spreads in self._spreads().items()]
+        ours = ScopeMetrics(InstrumentationScope(SCOPE), metrics, "")
+        first = replace(first, scope_metrics=[*first.scope_metrics, ours])
+        super()._receive_metrics(MetricsData([first, *rest]), timeout_millis, **kwargs)  # pyright: ignore[reportUnknownMemberType]
+
+    def _metric(self, instrument: Histogram, spreads: Spreads) -> Metric:
+        def point(labels: Labels, spread: Spread) -> HistogramDataPoint:
+            return HistogramDataPoint(
+                attributes=_attributes(instrument, labels),
+                start_time_unix_nano=self._since,
+                time_unix_nano=time_ns(),
+                count=sum(spread.counts),
+                sum=spread.total,
+                bucket_counts=spread.counts,
+                explicit_bounds=spreads.bounds,
+                min=0.0,  # not kept, and unknown to Prometheus
+                max=0.0,
+            )
+
+        points = [point(labels, spread) for labels, spread in spreads.by_labels.items()]
+        data = HistogramData(points, AggregationTemporality.CUMULATIVE)
+        return Metric(instrument.name, instrument.meaning, instrument.unit, data)
+
+
+def provider(sources: Sources, registry: CollectorRegistry) -> MeterProvider:
+    """A provider of its own, never the global one, whose instruments show the sources in this registry."""
+    provider = MeterProvider(
+        [Reader(registry, partial(histograms, sources))], Resource({"service.name": SCOPE}), shutdown_on_exit=False
+    )
+    meter = provider.get_meter(SCOPE)
+    for instrument, read in numbers(sources).items():
+        create = (
+            meter.create_observable_counter
+            if isinstance(instrument, Counter)
+            else meter.create_observable_up_down_counter
+        )
+        create(instrument.name, [partial(_observations, instrument, read)], instrument.unit, instrument.meaning)
+    return provider
+
+
+def _observations(
+    instrument: Instrument, read: Callable[[], Points], _options: CallbackOptions
+) -> Iterable[Observation]:
+    """What the instrument shows; if reading raises, OTel logs it and leaves this one out."""
+    return [Observation(value, _attributes(instrument, labels)) for labels, value in read()]
+
+
+def _attributes(instrument: Instrument, labels: Labels) -> dict[str, str]:
+    return dict(zip(instrument.attributes, labels, strict=True))

@@ -1,0 +1,222 @@
+"""Rounds over a whole desk: what is the same round, what is a new one, and what cannot be one."""
+
+import re
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from actors.console.rounds import RoundFailed
+from actors.settings import Settings
+from messages.values import Symbol
+from storage import bars, ledger
+from storage.home import Home
+from tests.desks import StagedDesk, prices, walk
+
+HOLDINGS = "symbol,quantity,cost\nAAPL,10,100\nCASH:USD,500,1\n"
+
+
+@pytest.fixture
+def folder_desk(home: Home) -> StagedDesk:
+    """A desk on a folder with prices of AAPL and IBM, nothing held."""
+    for symbol in ("AAPL", "IBM"):
+        prices(home.path / "prices", symbol, *walk(260))
+    return StagedDesk(home, Settings(source="csv", folder=home.path / "prices")).start()
+
+
+def shape(desk: StagedDesk) -> dict[str, int]:
+    """How many tasks there are of each type."""
+    types = [row.type for row in desk.tasks()]
+    return {type_: types.count(type_) for type_ in dict.fromkeys(types)}
+
+
+def test_a_round_values_computes_and_recommends_for_every_symbol_held_or_watched(home: Home) -> None:
+    desk = StagedDesk(home, Settings(watch=("fb", "AAPL"))).start()
+    desk.import_text(HOLDINGS)
+
+    made = desk.once()
+
+    assert [each.symbol for each in made.recommendations] == ["AAPL", "FB"]
+    assert [each.symbol for each in made.positions] == ["AAPL"]
+    assert shape(desk) == {"refresh_bars": 2, "value_portfolio": 1, "facts": 2, "recommendation": 2}
+    assert {(row.state, row.attempts) for row in desk.tasks()} == {("done", 1)}
+
+
+def test_the_same_inputs_are_the_same_round_and_make_no_new_task_of_it(folder_desk: StagedDesk) -> None:
+    folder_desk.import_text(HOLDINGS)
+    first = folder_desk.begin()
+    report, before = folder_desk.once(), shape(folder_desk)
+
+    assert folder_desk.begin() == first
+    assert folder_desk.once() == report
+    after = shape(folder_desk)
+    assert {name: count for name, count in after.items() if name != "refresh_bars"} == {
+        name: count for name, count in before.items() if name != "refresh_bars"
+    }
+
+
+def test_a_round_is_found_again_after_a_restart_and_after_a_kill(folder_desk: StagedDesk, home: Home) -> None:
+    folder_desk.import_text(HOLDINGS)
+    begun = folder_desk.begin()
+
+    second = StagedDesk(home, folder_desk.settings, seed=1).start()
+    report = second.once()
+    second.stop()
+
+    third = StagedDesk(home, folder_desk.settings).start()
+    assert third.begin() == begun
+    assert third.once() == report
+    assert [row.state for row in third.tasks()] == ["done"] * len(third.tasks())
+
+
+def test_again_makes_a_new_round_which_is_then_the_one_that_is_found(folder_desk: StagedDesk) -> None:
+    folder_desk.import_text(HOLDINGS)
+    first = folder_desk.begin()
+    second = folder_desk.begin(again=True)
+    third = folder_desk.begin(again=True)
+    found = folder_desk.begin()
+
+    assert len({first, second, third}) == 3
+    assert found == third
+    assert {each.id for each in folder_desk.once().recommendations}.isdisjoint({first, second})
+    assert shape(folder_desk)["value_portfolio"] == 3
+
+
+def test_again_where_there_is_no_round_yet_is_the_first(folder_desk: StagedDesk) -> None:
+    folder_desk.import_text(HOLDINGS)
+
+    assert folder_desk.begin(again=True) == folder_desk.begin()
+
+
+def test_changed_holdings_are_a_new_round(folder_desk: StagedDesk) -> None:
+    folder_desk.import_text(HOLDINGS)
+    first = folder_desk.begin()
+    folder_desk.import_text(HOLDINGS.replace("500", "501"))
+    cash = folder_desk.begin()
+    folder_desk.import_text(HOLDINGS.replace("AAPL,10,", "AAPL,11,"))
+    quantity = folder_desk.begin()
+    folder_desk.import_text(HOLDINGS)
+
+    assert len({first, cash, quantity}) == 3
+    assert folder_desk.begin() == first
+
+
+@pytest.mark.parametrize("change", ["a later bar", "another close long ago", "a shorter history"])
+def test_changed_bars_are_a_new_round(folder_desk: StagedDesk, home: Home, change: str) -> None:
+    folder_desk.import_text(HOLDINGS)
+    first, lines = folder_desk.begin(), walk(261)
+    if change != "a later bar":
+        lines = lines[:-1] if change == "another close long ago" else lines[20:-1]
+    if change == "another close long ago":
+        lines[3] = lines[3].replace("103.0,1000", "103.5,1000")
+    prices(home.path / "prices", "AAPL", *lines)
+
+    assert folder_desk.begin() != first
+
+
+def test_prices_of_what_is_neither_held_nor_watched_are_no_input(folder_desk: StagedDesk, home: Home) -> None:
+    folder_desk.import_text(HOLDINGS)
+    first = folder_desk.begin()
+    prices(home.path / "prices", "IBM", *walk(262))
+
+    assert folder_desk.begin() == first
+
+
+def test_a_desk_that_only_watches_has_rounds_too(folder_desk: StagedDesk, home: Home) -> None:
+    desk = StagedDesk(home, replace(folder_desk.settings, watch=("ibm",))).start()
+
+    made = desk.once()
+
+    assert (made.value, made.cash, made.positions) == (Decimal(0), Decimal(0), ())
+    assert [each.symbol for each in made.recommendations] == ["IBM"]
+    assert [lack.name for lack in made.recommendations[0].missing if lack.name in ("weight", "close")] == ["weight"]
+
+
+def test_nothing_held_and_nothing_watched_is_a_clear_error(folder_desk: StagedDesk) -> None:
+    with pytest.raises(
+        RoundFailed, match=r"^nothing is held and nothing is watched: import holdings with `run\.py import"
+    ):
+        folder_desk.begin()
+
+    assert folder_desk.tasks() == []
+
+
+def test_cash_alone_is_nothing_to_recommend(folder_desk: StagedDesk) -> None:
+    folder_desk.import_text("symbol,quantity,cost\nCASH:USD,500,1\n")
+
+    with pytest.raises(RoundFailed, match="nothing is held and nothing is watched"):
+        folder_desk.begin()
+
+
+def test_what_is_watched_but_has_no_prices_is_named(folder_desk: StagedDesk, home: Home) -> None:
+    desk = StagedDesk(home, replace(folder_desk.settings, watch=("IBM", "tsla", "GE"))).start()
+
+    with pytest.raises(RoundFailed, match=r"^\[research\] watch: the price source has no tsla, GE$"):
+        desk.begin()
+
+
+BAD = [
+    ("NaN", "103.0,1000", "nan,1000", "close is nan, a price must be a number above 0"),
+    ("zero", "103.0,1000", "0,1000", "close is 0.0, a price must be a number above 0"),
+    ("negative", "103.0,1000", "-1,1000", "close is -1.0, a price must be a number above 0"),
+    ("gap", "2013-01-04", "2013-01-14", "date 2013-01-14 comes 11 days after 2013-01-03, more than 10"),
+    ("order", "2013-01-04", "2013-01-02", "date 2013-01-02 does not come after 2013-01-03, the one before it"),
+    (
+        "words",
+        "2013-01-04,103.0",
+        "2013-01-04,high",
+        "'2013-01-04,high,104.0,102.0,103.0,1000' is not a date and figures",
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "sentence"), [bad[1:] for bad in BAD], ids=[bad[0] for bad in BAD])
+def test_prices_that_cannot_be_used_are_named_by_file_and_line_and_nothing_is_half_written(
+    folder_desk: StagedDesk, home: Home, old: str, new: str, sentence: str
+) -> None:
+    folder_desk.import_text(HOLDINGS)
+    lines = walk(5)
+    lines[3] = lines[3].replace(old, new)
+    path = prices(home.path / "prices", "AAPL", *lines)
+
+    with pytest.raises(RoundFailed, match=f"^{re.escape(f'{path} line 5: {sentence}')}$"):
+        folder_desk.begin()
+
+    assert shape(folder_desk) == {"refresh_bars": 1}
+    assert bars.last_session(folder_desk.read, Symbol("AAPL")) is None
+    assert [held.symbol for held in ledger.held(folder_desk.read)] == ["AAPL"]
+    prices(home.path / "prices", "AAPL", *walk(5))
+    assert len(folder_desk.once().recommendations) == 1
+
+
+def test_bad_prices_of_one_symbol_leave_the_stored_ones_as_they_were(folder_desk: StagedDesk, home: Home) -> None:
+    folder_desk.import_text(HOLDINGS)
+    folder_desk.once()
+    before = bars.digest(folder_desk.read, [Symbol("AAPL")])
+    prices(home.path / "prices", "AAPL", *walk(3), "2013-01-04,1,1,1,0,0")
+
+    with pytest.raises(RoundFailed, match="line 5"):
+        folder_desk.once()
+
+    assert bars.digest(folder_desk.read, [Symbol("AAPL")]) == before
+
+
+def test_prices_that_were_taken_away_are_named(folder_desk: StagedDesk, home: Home) -> None:
+    folder_desk.import_text(HOLDINGS)
+    (home.path / "prices" / "AAPL.csv").unlink()
+
+    with pytest.raises(RoundFailed, match=r"^folder .*prices: has no AAPL\.csv; put it there$"):
+        folder_desk.begin()
+
+
+def test_the_order_in_which_messages_are_handled_changes_nothing(home: Home) -> None:
+    reports = list[object]()
+    for seed in range(3):
+        place = Home(home.path / str(seed))
+        place.path.mkdir()
+        desk = StagedDesk(place, seed=seed).start()
+        desk.import_text("symbol,quantity,cost\nFB,1,1\nIBM,2,1\nCASH:USD,10,1\n")
+        reports.append(desk.once())
+        desk.stop()
+
+    assert reports[0] == reports[1] == reports[2]

@@ -1,0 +1,73 @@
+"""Status and why, from what is stored."""
+
+import pytest
+
+from actors.console.views import NotFound, QueueState, status, why
+from storage import decisions
+from tests.desks import StagedDesk
+
+HOLDINGS = "symbol,quantity,cost\nAAPL,10,100\nIBM,1,1\n"
+
+
+@pytest.fixture
+def ran(desk: StagedDesk) -> StagedDesk:
+    """A desk after one round."""
+    desk.import_text(HOLDINGS)
+    desk.once()
+    return desk
+
+
+def test_status_counts_tasks_by_queue_and_state(ran: StagedDesk) -> None:
+    found = status(ran.read, "here", "sample", 7)
+
+    assert (found.home, found.source, found.pid, found.actors) == ("here", "sample", 7, ())
+    assert found.queues == (
+        QueueState("analysis", {"done": 4}),
+        QueueState("data", {"done": 2}),
+        QueueState("portfolio", {"done": 1}),
+    )
+
+
+def test_a_new_desk_has_no_tasks(desk: StagedDesk) -> None:
+    assert status(desk.read, "here", "sample").queues == ()
+
+
+def test_why_shows_a_recommendation_with_its_facts_and_the_tasks_that_led_to_it(ran: StagedDesk) -> None:
+    correlation_id = ran.begin()
+    [record, _] = decisions.together(ran.read, correlation_id)
+
+    found = why(ran.read, record.id, "sample")
+
+    assert (found.correlation_id, found.decided_at) == (correlation_id, record.at)
+    assert (found.recommendation.symbol, found.recommendation.hindsight) == ("AAPL", True)
+    assert len(found.recommendation.facts) > 15
+    assert [row.type for row in found.tasks] == ["value_portfolio", "facts", "recommendation"]
+    assert all("/IBM/" not in row.key for row in found.tasks)
+
+
+def test_the_beginning_of_an_id_in_any_case_is_enough(ran: StagedDesk) -> None:
+    [record, _] = decisions.together(ran.read, ran.begin())
+
+    assert why(ran.read, f" {record.id[:6].upper()} ", "sample").recommendation.id == record.id
+
+
+@pytest.mark.parametrize("id_", ["", "%", "____", "zzzz", "no such id"])
+def test_what_is_not_an_id_is_said_to_be_none(ran: StagedDesk, id_: str) -> None:
+    with pytest.raises(
+        NotFound, match=rf"^why {id_}: is not the id of a recommendation; `run\.py once` prints their ids$"
+    ):
+        why(ran.read, id_, "sample")
+
+
+def test_three_characters_are_too_few(ran: StagedDesk) -> None:
+    [record, _] = decisions.together(ran.read, ran.begin())
+
+    with pytest.raises(NotFound, match="is not the id"):
+        why(ran.read, record.id[:3], "sample")
+
+
+def test_a_beginning_that_several_ids_share_is_refused(ran: StagedDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actors.console.views.SHORTEST", 0)
+
+    with pytest.raises(NotFound, match="begins more than one recommendation"):
+        why(ran.read, "", "sample")

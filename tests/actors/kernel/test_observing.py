@@ -1,0 +1,45 @@
+"""What the kernel shows of its actors to telemetry."""
+
+from actors.kernel.testing import Probe, TestSystem
+from messages.addresses import Ref, Refused
+from tests.actors.kernel.counter import Add, Counter, CounterMessage, Crash, Divide
+
+
+def test_each_actor_shows_whether_it_runs_what_waits_and_its_meters() -> None:
+    system, counter = TestSystem(), Ref[CounterMessage]("counter")
+    system.add(counter, Counter)
+    before = system.observe()
+    system.start()
+    counter.tell(Add(1))
+    waiting = system.observe()
+    system.settle()
+    after = system.observe()
+
+    assert [(seen.actor, seen.running) for seen in before] == [("counter", False)]
+    assert [(seen.actor, seen.running, seen.waiting) for seen in waiting] == [("counter", True, 1)]
+    assert [seen.waiting for seen in after] == [0]
+    assert sum(after[0].meters["counter"][Add].ran) == 1
+    counter.tell(Crash())
+    system.settle()
+    assert [seen.running for seen in system.observe()] == [False]
+    system.stop(grace=1)
+
+
+def test_a_crew_is_one_whose_members_hooks_and_meters_go_by_the_same_names() -> None:
+    class Worker:
+        def on_receive(self, message: Divide) -> None:
+            message.reply_to.tell(1 // message.by)
+
+    system, crew = TestSystem(), Ref[Divide]("crew")
+    system.add_crew(crew, Worker, 2)
+    system.start()
+    for _ in range(5):
+        crew.tell(Divide(0, Probe[int | Refused]()))
+    system.settle()
+
+    seen = system.observe()
+    system.stop(grace=1)
+
+    assert [(one.actor, list(one.meters)) for one in seen] == [("crew", ["crew-1", "crew-2"])]
+    assert sum(sum(meters[Divide].ran) for meters in seen[0].meters.values()) == 5
+    assert {actor for actor, _, _ in system.recorder.crashes} <= set(seen[0].meters)

@@ -1,0 +1,109 @@
+"""The market coordinator: which bars the desk believes."""
+
+from pathlib import Path
+
+import pytest
+
+from actors.kernel.testing import Probe, TestSystem
+from actors.market.coordinator import FETCH_WITHIN, MarketCoordinator
+from actors.market.prices import parse
+from messages import market
+from messages.addresses import Ref, Refused
+from messages.market import Fetch, Fetched
+from messages.tasks import Finished, Lease, RefreshBars, Run, ValuePortfolio
+from messages.values import Symbol
+from storage import bars
+from storage.connections import Reader, WriteConnection
+from storage.home import Home
+from storage.migrations import open_for_writing
+from tests.actors.queues import DAY, ROUND
+from tests.desks import walk
+
+AAPL = Symbol("AAPL")
+HEADER = "date,open,high,low,close,volume"
+
+
+class Market:
+    """The coordinator, and a source that answers when the test says."""
+
+    def __init__(self, home: Home) -> None:
+        self.connection: WriteConnection = open_for_writing(home, {}, 0)
+        self.read, self.system, self.source = Reader(home.database), TestSystem(), Probe[market.SourceMessage]("source")
+        self.ref = Ref[market.Message]("market")
+        self.system.add(self.ref, lambda me: MarketCoordinator(me, self.source.ref, self.read))
+        self.system.start()
+
+    def refresh(self, *lines: str) -> Finished | Refused:
+        """Run the task; the source has these lines."""
+        probe = self.run()
+        asked = self.source.received[-1]
+        assert isinstance(asked, Fetch)
+        found = parse([HEADER, *lines], "AAPL.csv")
+        asked.reply_to.tell(Fetched(asked.reply_to.about, asked.symbol, found, "AAPL.csv", 2))
+        self.system.settle()
+        return probe.received[0]
+
+    def run(self) -> Probe[Finished | Refused]:
+        probe = Probe[Finished | Refused]()
+        self.ref.tell(Run(Lease(1, 1), RefreshBars(AAPL), ROUND, probe))
+        self.system.settle()
+        return probe
+
+
+@pytest.fixture
+def desk_market(home: Home) -> Market:
+    return Market(home)
+
+
+def test_what_the_source_has_is_handed_in_as_the_effects_of_the_task(desk_market: Market) -> None:
+    finished = desk_market.refresh(*walk(3))
+
+    assert isinstance(finished, Finished)
+    assert finished.lease == Lease(1, 1)
+    desk_market.connection.commit([finished.effects])
+    stored = bars.load(desk_market.read, AAPL, DAY, 1)
+    assert stored is not None
+    assert stored.close.tolist() == [100, 101, 102]
+
+
+def test_what_is_stored_already_has_no_effects(desk_market: Market) -> None:
+    finished = desk_market.refresh(*walk(3))
+    assert isinstance(finished, Finished)
+    desk_market.connection.commit([finished.effects])
+
+    assert desk_market.refresh(*walk(3)) == Finished(Lease(1, 1), ())
+
+
+def test_bars_that_cannot_be_true_are_refused_by_place_and_line(desk_market: Market) -> None:
+    lines = walk(5)
+    lines[3] = lines[3].replace("103.0,1000", "-1,1000")
+
+    assert desk_market.refresh(*lines) == Refused(
+        "probe", "invalid", "AAPL.csv line 5: close is -1.0, a price must be a number above 0"
+    )
+
+
+def test_what_the_source_refuses_is_refused_with_its_reason_and_time(desk_market: Market) -> None:
+    probe = desk_market.run()
+    asked = desk_market.source.received[0]
+    assert isinstance(asked, Fetch)
+    asked.reply_to.refuse("limited", "too many requests", 77)
+    desk_market.system.settle()
+
+    assert probe.received == [Refused("probe", "limited", "too many requests", 77)]
+
+
+def test_a_source_that_does_not_answer_is_late(desk_market: Market) -> None:
+    probe = desk_market.run()
+    desk_market.system.advance(FETCH_WITHIN)
+
+    assert probe.received == [Refused("probe", "late", "source has not answered within 60.0 s")]
+
+
+def test_another_task_is_a_bug_and_crashes(desk_market: Market, tmp_path: Path) -> None:
+    probe = Probe[Finished | Refused]()
+    desk_market.ref.tell(Run(Lease(9, 1), ValuePortfolio(DAY), ROUND, probe))
+    desk_market.system.advance(1)
+
+    assert [answer.code for answer in probe.received if isinstance(answer, Refused)] == ["crashed"]
+    assert "task 9: ValuePortfolio came where RefreshBars is run" in str(desk_market.system.recorder.crashes[0][1])

@@ -1,0 +1,169 @@
+"""Settings: strict, and every error names the key, its place and what was expected."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from actors.settings import BadSettings, Settings, load
+from actors.settings_schema import checked
+from storage.home import Home
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.upper().startswith("TROUPE_"):
+            monkeypatch.delenv(name)
+
+
+def refused(home: Home) -> str:
+    with pytest.raises(BadSettings) as error:
+        load(home)
+    assert "\n" not in str(error.value)
+    return str(error.value).replace(f"{home.path}/", "")
+
+
+def test_without_anything_set_all_has_its_default(home: Home) -> None:
+    assert load(home) == Settings(folder=home.path / "prices")
+
+
+def test_the_bare_defaults_are_those_of_the_schema(home: Home) -> None:
+    assert checked({}, {}, home) == load(home)
+
+
+def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
+    home.settings.write_text(f"""
+        [desk]
+        currency = "EUR"
+        grace = 2.5
+        [market]
+        source = "csv"
+        folder = "{tmp_path}"
+        [research]
+        watch = ["aapl", "IBM"]
+        [workers]
+        threads = 64
+        [metrics]
+        port = 0
+        """)
+
+    assert load(home) == Settings("EUR", 2.5, "csv", tmp_path, ("aapl", "IBM"), 64, 0)
+
+
+def test_a_folder_is_looked_for_in_the_home(home: Home) -> None:
+    home.settings.write_text('[market]\nfolder = "mine"')
+
+    assert load(home).folder == home.path / "mine"
+
+
+def test_a_variable_goes_before_the_file_and_leaves_the_rest_of_its_section(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.settings.write_text('[desk]\ncurrency = "EUR"\ngrace = 20')
+    monkeypatch.setenv("TROUPE_DESK__GRACE", "30")
+    monkeypatch.setenv("TROUPE_RESEARCH__WATCH", '["FB"]')
+
+    assert (load(home).grace, load(home).currency, load(home).watch) == (30, "EUR", ("FB",))
+
+
+SECTIONS = "[desk], [market], [research], [workers], [metrics]"
+
+
+@pytest.mark.parametrize("written", ["", "[workers]\nthreads = 3"])
+def test_a_variable_may_be_written_in_any_case(home: Home, monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    home.settings.write_text(written)
+    monkeypatch.setenv("troupe_Desk__grace", "30")
+
+    assert load(home).grace == 30
+
+
+FILES = [
+    ("[desk]\ngrase = 3", "desk.toml: [desk] grase = 3: is not a setting; there are currency, grace"),
+    ("[dask]\ngrace = 3", f"desk.toml: [dask] = {{'grace': 3}}: is not a setting; there are {SECTIONS}"),
+    ("grace = 3", f"desk.toml: [grace] = 3: is not a setting; there are {SECTIONS}"),
+    ("[workers]\nthreads = 'many'", "desk.toml: [workers] threads = 'many': input should be a valid integer"),
+    ("[workers]\nthreads = 1.5", "desk.toml: [workers] threads = 1.5: input should be a valid integer"),
+    ("[workers]\nthreads = 0", "desk.toml: [workers] threads = 0: input should be greater than or equal to 1"),
+    ("[workers]\nthreads = 65", "desk.toml: [workers] threads = 65: input should be less than or equal to 64"),
+    ("[desk]\ngrace = nan", "desk.toml: [desk] grace = nan: input should be"),
+    ("[desk]\ngrace = 0.9", "desk.toml: [desk] grace = 0.9: input should be greater than or equal to 1"),
+    ("[desk]\ncurrency = 'usd'", "desk.toml: [desk] currency = 'usd': string should match pattern"),
+    ("[market]\nsource = 'yahoo'", "desk.toml: [market] source = 'yahoo': input should be 'sample' or 'csv'"),
+    ("[metrics]\nport = 70000", "desk.toml: [metrics] port = 70000: input should be less than or equal to 65535"),
+    ("[research]\nwatch = 'AAPL'", "desk.toml: [research] watch = 'AAPL': input should be a valid tuple"),
+    ("[research]\nwatch = ['']", "desk.toml: [research] watch = '': string should have at least 1 character"),
+    ("desk = 3", "desk.toml: [desk] = 3: input should be a valid dictionary"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "sentence"), FILES)
+def test_a_wrong_key_in_the_file_is_named_with_its_place_and_what_was_expected(
+    home: Home, text: str, sentence: str
+) -> None:
+    home.settings.write_text(text)
+
+    assert refused(home).startswith(sentence)
+
+
+VARIABLES = [
+    ("TROUPE_DESK__GRASE", "3", "environment: TROUPE_DESK__GRASE = '3': is not a setting; there are currency, grace"),
+    ("TROUPE_DASK__GRACE", "3", "environment: TROUPE_DASK__GRACE: is not a setting; they are TROUPE_DESK__…, "),
+    ("TROUPE_HOME", "x", "environment: TROUPE_HOME: is not a setting; they are TROUPE_DESK__…, "),
+    ("TROUPE_DESK", "{}", "environment: TROUPE_DESK: is not a setting; they are TROUPE_DESK__…, "),
+    ("TROUPE_METRICS__PORT", "any", "environment: TROUPE_METRICS__PORT = 'any': input should be a valid integer"),
+    ("TROUPE_DESK__GRACE", "301", "environment: TROUPE_DESK__GRACE = '301': input should be less than or equal to 300"),
+    ("TROUPE_MARKET__SOURCE", "", "environment: TROUPE_MARKET__SOURCE = '': input should be 'sample' or 'csv'"),
+    ("TROUPE_RESEARCH__WATCH", "AAPL", 'environment: TROUPE_RESEARCH__WATCH: a list is written as JSON, such as ["'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value", "sentence"), VARIABLES)
+def test_a_wrong_variable_is_named_with_what_was_expected(
+    home: Home, monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    assert refused(home).startswith(sentence)
+
+
+@pytest.mark.parametrize("content", [b"[desk", b"grace: 3", b"[desk]\ngrace = 3\ngrace = 4"])
+def test_what_is_not_toml_is_named_with_its_line(home: Home, content: bytes) -> None:
+    home.settings.write_bytes(content)
+
+    assert refused(home).startswith("desk.toml: is not TOML (")
+
+
+def test_what_is_not_text_is_named(home: Home) -> None:
+    home.settings.write_bytes(b"\xff\xfe")
+
+    assert refused(home).startswith("desk.toml: cannot be read (")
+
+
+def test_a_directory_in_its_place_is_named(home: Home) -> None:
+    home.settings.mkdir()
+
+    assert refused(home).startswith("desk.toml: cannot be read (")
+
+
+def test_a_file_of_ten_megabytes_is_not_read(home: Home) -> None:
+    home.settings.write_bytes(b"#" * 10_000_000)
+
+    assert refused(home) == "desk.toml: has 10.0 MB; settings may have 0.1"
+
+
+@pytest.mark.parametrize(("setting", "loaded"), [("", False), ("[desk]\ngrace = 3", True)])
+def test_pydantic_is_imported_only_where_something_is_set(home: Home, setting: str, loaded: bool) -> None:
+    home.settings.write_text(setting)
+    script = (
+        "import sys, pathlib; from actors.settings import load; from storage.home import Home; "
+        f"load(Home(pathlib.Path({str(home.path)!r}))); print('pydantic' in sys.modules)"
+    )
+
+    ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert ended.stdout.strip() == str(loaded)

@@ -1,0 +1,169 @@
+"""The jobs, and the workers that run them."""
+
+import datetime as dt
+import subprocess
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from actors.kernel.testing import Probe, TestSystem
+from actors.workers.worker import Worker
+from messages.addresses import Ref, Refused
+from messages.database import Statement
+from messages.market import Bars
+from messages.tasks import ComputeFacts, Finished, Lease, RefreshBars, Run, ValuePortfolio, Work
+from messages.trading import Holding, Position, Valuation
+from messages.values import Symbol
+from storage import bars, fact_sheets, ledger, valuations
+from storage.connections import Reader, WriteConnection
+from storage.home import Home
+from storage.migrations import open_for_writing
+from tests.actors.domain import making
+from tests.actors.queues import EPOCH, ROUND
+
+ROOT = Path(__file__).parents[3]
+ACME, IBM, DAY = Symbol("ACME"), Symbol("IBM"), making.LAST
+
+
+class Crew:
+    """Two workers over a database with bars of two symbols, ten of ACME held."""
+
+    def __init__(self, home: Home) -> None:
+        self.connection: WriteConnection = open_for_writing(home, {}, 0)
+        self.read, self.system, self.ref = Reader(home.database), TestSystem(), Ref[Run]("workers")
+        self.connection.commit(
+            [
+                bars.replace(self.read, ACME, making.bars(making.walk(300))),
+                bars.replace(self.read, IBM, making.bars(making.walk(20, seed=2))),
+                ledger.opening([Holding(ACME, Decimal(10), Decimal(90), None)], Decimal(500), "x", ROUND, 0),
+            ]
+        )
+        self.system.add_crew(self.ref, lambda: Worker(self.read, "USD", self.system.clock.utc), 2)
+        self.system.start()
+
+    def run(self, work: Work) -> Finished | Refused:
+        probe = Probe[Finished | Refused]()
+        self.ref.tell(Run(Lease(1, 1), work, ROUND, probe))
+        self.system.settle()
+        return probe.received[0]
+
+    def keep(self, work: Work) -> Finished:
+        """Run it, and commit its effects."""
+        finished = self.run(work)
+        assert isinstance(finished, Finished), finished
+        self.connection.commit([finished.effects])
+        return finished
+
+
+@pytest.fixture
+def crew(home: Home) -> Iterator[Crew]:
+    made = Crew(home)
+    yield made
+    made.connection.close()
+
+
+def test_the_portfolio_is_valued_at_the_last_closes_up_to_the_session(crew: Crew) -> None:
+    finished = crew.keep(ValuePortfolio(DAY - dt.timedelta(days=2)))
+
+    close = Decimal(repr(float(making.walk(300)[-3])))
+    valued = valuations.load(crew.read, ROUND)
+    assert valued is not None
+    assert (valued.as_of, valued.currency, valued.cash) == (DAY - dt.timedelta(days=2), "USD", Decimal(500))
+    assert valued.value == 500 + 10 * close
+    [only] = valued.positions
+    assert (only.symbol, only.price, only.unrealised) == (ACME, close, 10 * close - 900)
+    assert finished.effects[0].values[-1] == EPOCH
+
+
+def test_facts_know_nothing_after_their_session(crew: Crew) -> None:
+    early = DAY - dt.timedelta(days=30)
+    crew.keep(ValuePortfolio(early))
+    crew.keep(ComputeFacts(ACME, early))
+    before = fact_sheets.load(crew.read, ROUND, ACME)
+
+    cut = making.bars(making.walk(300))
+    crew.connection.commit([bars.replace(crew.read, ACME, Bars(*(getattr(cut, name)[:270] for name in cut.__slots__)))])
+    finished = crew.run(ComputeFacts(ACME, early))
+
+    assert before is not None
+    assert before.fact("close") is not None
+    assert {fact.as_of for fact in before.facts} == {early}
+    assert isinstance(finished, Finished)
+    assert finished.effects[0] == fact_sheets.insert(before, ROUND, EPOCH)
+
+
+def test_facts_have_the_weight_of_the_rounds_valuation_and_zero_for_what_is_only_watched(crew: Crew) -> None:
+    position = Position(ACME, Decimal(1), Decimal(1), Decimal(1), 0.123, Decimal(0))
+    valued = Valuation(DAY, "USD", Decimal(1), Decimal(0), (position,))
+    crew.connection.commit([[valuations.insert(valued, ROUND, 0)]])
+
+    for symbol in (ACME, IBM):
+        crew.keep(ComputeFacts(symbol, DAY))
+    weights = [sheet.fact("weight") for symbol in (ACME, IBM) if (sheet := fact_sheets.load(crew.read, ROUND, symbol))]
+
+    assert [fact.value for fact in weights if fact] == [0.123, 0]
+
+
+def test_facts_before_the_valuation_are_impossible(crew: Crew) -> None:
+    assert crew.run(ComputeFacts(ACME, DAY)) == Refused(
+        "probe", "invalid", f"facts of ACME: round {ROUND} has no valuation"
+    )
+
+
+def test_a_symbol_without_prices_at_that_time_is_named(crew: Crew) -> None:
+    crew.keep(ValuePortfolio(DAY))
+
+    assert crew.run(ComputeFacts(Symbol("FB"), DAY)) == Refused(
+        "probe", "invalid", "FB: there are no prices in the 3 years before 2013-03-01"
+    )
+    assert crew.run(ValuePortfolio(dt.date(2009, 1, 1))) == Refused(
+        "probe", "invalid", "ACME: there are no prices in the 3 years before 2009-01-01"
+    )
+
+
+def test_what_is_not_a_workers_job_crashes_on_that_message_alone(crew: Crew) -> None:
+    refused = crew.run(RefreshBars(ACME))
+
+    assert isinstance(refused, Refused)
+    assert refused.code == "crashed"
+    assert "RefreshBars is not a worker's job" in refused.sentence
+    assert isinstance(crew.run(ValuePortfolio(DAY)), Finished)
+
+
+def test_damaged_bars_are_named(crew: Crew) -> None:
+    crew.connection.commit([[Statement("UPDATE bars SET digest = x'00'")]])
+
+    refused = crew.run(ValuePortfolio(DAY))
+
+    assert isinstance(refused, Refused)
+    assert "desk.sqlite3: damaged (bars of ACME in 2012); put a backup in its place" in refused.sentence
+
+
+def imported_by(module: str) -> set[str]:
+    """What a fresh process has imported after importing this module."""
+    script = f"import sys, {module}; print(' '.join({{name.partition('.')[0] for name in sys.modules}}))"
+    ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(ended.stdout.split())
+
+
+def test_the_jobs_in_a_fresh_process_pull_in_neither_actors_nor_claude_nor_settings() -> None:
+    loaded = imported_by("actors.workers.jobs")
+
+    assert loaded.isdisjoint({"pykka", "claude_agent_sdk", "pydantic", "typer", "uvicorn", "opentelemetry"})
+    assert "apsw" in loaded
+
+
+DOMAIN = sorted(path.stem for path in (ROOT / "actors" / "domain").glob("[a-z]*.py"))
+
+
+def test_the_domain_in_a_fresh_process_pulls_in_no_database_either() -> None:
+    assert len(DOMAIN) >= 9
+
+    loaded = imported_by(", ".join(f"actors.domain.{module}" for module in DOMAIN))
+
+    assert loaded.isdisjoint({"pykka", "claude_agent_sdk", "apsw", "storage", "sqlite3", "pydantic"})
+    assert np.__name__ in loaded

@@ -1,0 +1,24 @@
+"""A home in a directory of the test's own, and a sample desk that runs in it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.home import Home
+from tests.desks import StagedDesk
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    place = Home(tmp_path / "desk")
+    place.take()
+    yield place
+    place.release()
+
+
+@pytest.fixture
+def desk(home: Home) -> Iterator[StagedDesk]:
+    staged = StagedDesk(home).start()
+    yield staged
+    staged.stop()

@@ -1,0 +1,82 @@
+"""Each command that README.md and docs/ show is run, and what they say of commands and settings is all there is."""
+
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from signal import SIGTERM
+
+import pytest
+import typer
+
+import run
+from actors import settings_schema
+from tests.end_to_end.conftest import Undisturbed
+from tests.end_to_end.places import ROOT, RUN, SAMPLE, Place, until
+from tests.test_project import SET_UP
+
+UV_RUN = ".venv/bin/uv run"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def fenced(page: Path) -> Iterator[str]:
+    """The lines of its shell blocks that run the program; pytest and others are not ours."""
+    for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL):
+        yield from (line for line in block.splitlines() if "run.py" in line)
+
+
+COMMANDS = sorted({command for page in PAGES for command in fenced(page)})
+
+
+def test_there_are_commands_to_run() -> None:
+    assert f"{SET_UP} run.py once" in COMMANDS
+    assert len(COMMANDS) > 15
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_that_the_documents_show_works(sample: Place, undisturbed: Undisturbed, command: str) -> None:
+    shutil.copy(SAMPLE / "holdings.csv", sample.path)
+    line = command.replace(SET_UP, UV_RUN).replace(f"{UV_RUN} run.py", f"exec {shlex.quote(sys.executable)} {RUN}")
+    line = re.sub(r"\bFILE\b", "holdings.csv", line)
+    line = re.sub(r"\bID\b", undisturbed.report["recommendations"][0]["id"], line)
+    assert line != command
+
+    program = sample.execute("sh", "-c", line)
+    if command.endswith(("run.py", "run.py serve")):
+        until(lambda: program.ended or "Ctrl-C stops it" in program.out, "serve")
+        program.send(SIGTERM)
+
+    ended = program.wait()
+    assert ended.code == 0, ended
+    assert ended.lines == []
+    assert ended.out
+
+
+def test_every_command_and_option_is_described() -> None:
+    page = (ROOT / "docs" / "commands.md").read_text()
+    program = typer.main.get_command(run.app)
+    commands = getattr(program, "commands", {})
+    options = {option for each in (program, *commands.values()) for one in each.params for option in one.opts}
+
+    assert set(re.findall(r"^## ([a-z]+)$", page, re.MULTILINE)) == set(commands)
+    assert {option for option in options if option.startswith("--")} <= set(re.findall(r"--[a-z]+", page))
+
+
+def test_every_setting_is_described_with_its_default() -> None:
+    described = dict[tuple[str, str], str]()
+    section = ""
+    for line in (ROOT / "docs" / "settings.md").read_text().splitlines():
+        if row := re.match(r"\| (?:`\[(\w+)\]` )?\| `(\w+)` \| `(.*?)` \|", line):
+            section = row[1] or section
+            described[section, row[2]] = row[3]
+
+    assert described == dict(settings())
+
+
+def settings() -> Iterator[tuple[tuple[str, str], str]]:
+    """Section, key and default of each, written as in TOML."""
+    for section, field in settings_schema._Schema.model_fields.items():  # pyright: ignore[reportPrivateUsage]
+        for key, value in field.default.model_dump(mode="json").items():
+            yield (section, key), f'"{value}"' if isinstance(value, str) else str(value)

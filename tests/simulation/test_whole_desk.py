@@ -1,0 +1,122 @@
+"""The whole desk in storms that a seed picks. One of them again: `SEEDS=1 SEED=n pytest tests/simulation`."""
+
+import os
+import random
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import pykka
+import pytest
+
+from tests.simulation.storm import NEVER_REBUILT, REBUILT, brew
+from tests.simulation.story import Contents, Story, Wish
+
+FIRST, SEEDS = int(os.environ.get("SEED", "0")), os.environ.get("SEEDS")
+Wishes = tuple[Wish, ...]
+SHORT: Final[Wishes] = ("first holdings", "round")
+LONG: Final[Wishes] = (*SHORT, "second holdings", "round")
+OFTEN: Final = {
+    "kill", "stop", "drained", "tried again", "submit",
+    "tasks: lease refused, crashed", "tasks: lease refused, full", "tasks: lease refused, gated",
+    "tasks: lease refused, late", "tasks: _Writing refused, full",
+}  # fmt: skip
+"""What any fifteen storms hit."""
+NOW_AND_THEN: Final = {
+    *(f"crash {actor}" for actor in (*REBUILT, *NEVER_REBUILT)),
+    *(f"{kind} {actor}" for kind in ("raise", "lose", "late") for actor in (*REBUILT, "workers")),
+    *(f"{kind} {actor}" for kind in ("slow", "gate") for actor in ("market", "research", "workers")),
+    *(f"{actor}: full" for actor in ("database", "tasks", "workers", "market", "source", "research")),
+    "lose database", "tasks: _Writing refused, late", "tasks: _Writing refused, down", "tasks: lease refused, down",
+    "market: Run refused, crashed", "market: Run refused, full", "market: Run refused, late",
+    "settling refused, full", "asked again", "down", *(f"break {actor}" for actor in REBUILT),
+}  # fmt: skip
+"""What any two hundred and fifty hit."""
+
+
+@pytest.fixture(scope="module")
+def memory() -> Iterator[Path]:
+    """A directory in memory, where there is one: a desk that is killed needs no disk, only files."""
+    shared = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as place:
+        yield Path(place)
+
+
+@pytest.fixture(scope="module")
+def template(memory: Path) -> Path:
+    """A home in which a desk has been started and stopped."""
+    (empty := memory / "empty").mkdir()
+    story = Story(0, memory / "template", empty, ())
+    story.live()
+    return story.home.path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(memory: Path, template: Path) -> Mapping[Wishes, Contents]:
+    """What the desk works out when nothing goes wrong."""
+    return {
+        wishes: Story(0, memory / f"undisturbed {len(wishes)}", template, wishes).live() for wishes in (SHORT, LONG)
+    }
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for a refresh looks every two seconds: a second of the test's clock costs as much as one of ours."""
+    monkeypatch.setattr("actors.console.rounds.LOOK", 2.0)
+
+
+def in_a_storm(seed: int, place: Path, template: Path) -> Story:
+    chance = random.Random(seed)
+    mild, wishes = chance.random() < 0.8, LONG if chance.random() < 0.25 else SHORT
+    actors = ("database", "database", "workers", "market", "source", "research", "trading", "tasks")
+    rooms = {chance.choice(actors): chance.choice((1, 1, 2, 3)) for _ in range(chance.randrange(4))}
+    storm = brew(chance, mild=mild, turns=110 if wishes is SHORT else 180)
+    return Story(seed, place, template, wishes, storm, rooms, chance.choice((1, 1, 2, 3)), mild)
+
+
+def hits_of(seeds: range, memory: Path, template: Path, undisturbed: Mapping[Wishes, Contents]) -> Counter[str]:
+    """Live through these storms; what was hit in all of them together."""
+    hits = Counter[str]()
+
+    for seed in seeds:
+        story = in_a_storm(seed, memory / str(seed), template)
+        try:
+            assert story.live() == undisturbed[story.wishes]
+        except BaseException:
+            print(f"seed {seed}, life {story.lives}, turn {story.storm.turn}: {story}")
+            raise
+        assert not pykka.ActorRegistry.get_all()
+        hits += story.storm.hits
+        hits["desks"] += story.lives
+        hits["turns"] += story.storm.turn
+        shutil.rmtree(story.place)
+    for what, times in sorted(hits.items()):
+        print(f"{times:7} {what}")
+    return hits
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_every_task_ends_and_its_effects_are_there_once_whatever_befalls_the_desk(
+    block: int, memory: Path, template: Path, undisturbed: Mapping[Wishes, Contents]
+) -> None:
+    seeds = range(FIRST + block, FIRST + int(SEEDS or 60), 4)
+
+    hits = hits_of(seeds, memory, template, undisturbed)
+
+    assert SEEDS or not OFTEN - hits.keys(), "a storm that does not hit proves nothing"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("block", range(8))
+def test_the_same_in_more_storms(
+    block: int, memory: Path, template: Path, undisturbed: Mapping[Wishes, Contents]
+) -> None:
+    seeds = range(FIRST + block, FIRST + int(SEEDS or 2_000), 8)
+
+    hits = hits_of(seeds, memory, template, undisturbed)
+
+    assert SEEDS or not (OFTEN | NOW_AND_THEN) - hits.keys(), "a storm that does not hit proves nothing"

@@ -1,0 +1,144 @@
+"""What the database itself refuses, whoever holds the connection; and whose tables are whose."""
+
+import re
+from contextlib import nullcontext
+from itertools import product
+from pathlib import Path
+
+import apsw
+import pytest
+
+import storage
+from storage.connections import WriteConnection, fetch
+
+STATES = ("blocked", "queued", "leased", "done", "dead", "cancelled")
+ALLOWED = {
+    ("blocked", "queued"),
+    ("blocked", "dead"),
+    ("queued", "leased"),
+    ("queued", "cancelled"),
+    ("queued", "dead"),
+    ("leased", "done"),
+    ("leased", "queued"),
+    ("leased", "dead"),
+    ("leased", "cancelled"),
+    ("dead", "queued"),
+    ("dead", "blocked"),  # not in the design: what is revived may need what is not done yet
+}
+TABLES = {
+    "migrations/__init__.py": {"home"},
+    "tasks.py": {"tasks", "task_needs"},
+    "bars.py": {"bars"},
+    "ledger.py": {"ledger_transactions", "ledger_entries"},
+    "valuations.py": {"valuations"},
+    "fact_sheets.py": {"fact_sheets"},
+    "decisions.py": {"decisions"},
+}
+ROWS = {
+    "ledger_transactions": """INSERT INTO ledger_transactions (kind, origin, correlation_id, at)
+        VALUES ('opening', 'x', 'c', 0)""",
+    "ledger_entries": """INSERT INTO ledger_transactions (id, kind, origin, correlation_id, at)
+        VALUES (7, 'opening', 'x', 'c', 0);
+        INSERT INTO ledger_entries (transaction_id, account, quantity, amount) VALUES (7, 'cash', 0, 5)""",
+    "decisions": """INSERT INTO decisions (id, correlation_id, symbol, version, payload, at)
+        VALUES ('d', 'c', 'AAPL', 1, '{}', 0)""",
+}
+HOME = Path(storage.__file__).parent
+
+
+def task(connection: WriteConnection, state: str) -> None:
+    fetch(
+        connection.raw,
+        """INSERT INTO tasks (key, queue, type, version, payload, priority, requires_claude, state, correlation_id,
+        submitted_at) VALUES ('k', 'data', 't', 1, '{}', 5, 0, ?, 'c', 0)""",
+        (state,),
+    )
+
+
+@pytest.mark.parametrize(("before", "after"), list(product(STATES, STATES)))
+def test_a_task_changes_its_state_only_as_the_design_says(connection: WriteConnection, before: str, after: str) -> None:
+    task(connection, before)
+
+    allowed = (before, after) in ALLOWED
+    complaint = nullcontext() if allowed else pytest.raises(apsw.ConstraintError, match="a task does not go from its")
+    with complaint:
+        fetch(connection.raw, "UPDATE tasks SET state = ?", (after,))
+
+    assert fetch(connection.raw, "SELECT state FROM tasks") == [(after if allowed else before,)]
+
+
+@pytest.mark.parametrize("table", list(ROWS))
+@pytest.mark.parametrize(
+    "change", ["UPDATE {} SET rowid = rowid", "DELETE FROM {}", "REPLACE INTO {0} SELECT * FROM {0}"]
+)
+def test_ledger_and_decisions_are_append_only(connection: WriteConnection, table: str, change: str) -> None:
+    fetch(connection.raw, ROWS[table])
+    before = fetch(connection.raw, f"SELECT rowid, * FROM {table}")
+
+    with pytest.raises(apsw.ConstraintError, match="append-only"):
+        fetch(connection.raw, change.format(table))
+
+    assert fetch(connection.raw, f"SELECT rowid, * FROM {table}") == before
+
+
+def test_every_table_is_strict(connection: WriteConnection) -> None:
+    loose = fetch(connection.raw, "SELECT name FROM pragma_table_list WHERE NOT strict AND name NOT LIKE 'sqlite_%'")
+
+    assert loose == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "complaint"),
+    [
+        ("INSERT INTO home (name, value) VALUES ('a', x'00')", "cannot store BLOB value in TEXT"),
+        ("INSERT INTO bars (symbol, year, digest, columns) VALUES ('A', 'y', x'00', x'00')", "TEXT value in INTEGER"),
+        (
+            """INSERT INTO ledger_entries (transaction_id, account, symbol, quantity, amount)
+            VALUES (1, 'cash', NULL, 0, 1.5)""",
+            "cannot store REAL value in INTEGER",
+        ),
+    ],
+)
+def test_a_value_of_another_type_is_refused(connection: WriteConnection, sql: str, complaint: str) -> None:
+    with pytest.raises(apsw.ConstraintError, match=complaint):
+        fetch(connection.raw, sql)
+
+
+@pytest.mark.parametrize("entry", ["(9, 'cash', NULL, 0, 5)", "(7, 'cash', NULL, 3, 5)", "(7, 'pocket', 'A', 1, 5)"])
+def test_an_entry_needs_its_transaction_an_account_and_a_symbol_where_it_has_a_quantity(
+    connection: WriteConnection, entry: str
+) -> None:
+    fetch(connection.raw, ROWS["ledger_entries"])
+
+    with pytest.raises(apsw.ConstraintError):
+        fetch(
+            connection.raw,
+            f"INSERT INTO ledger_entries (transaction_id, account, symbol, quantity, amount) VALUES {entry}",
+        )
+
+
+def named_tables(text: str) -> set[str]:
+    """The tables that the SQL of a module reads or writes."""
+    known = {table for tables in TABLES.values() for table in tables}
+    found = re.findall(r"\b(?:FROM|JOIN|INTO|UPDATE|TABLE)\s+(?:OR\s+\w+\s+)?(\w+)", text)
+    return known & set(found)
+
+
+@pytest.mark.parametrize("module", sorted(str(path.relative_to(HOME)) for path in HOME.rglob("*.py")))
+def test_a_module_names_only_tables_of_its_own_part(module: str) -> None:
+    text = (HOME / module).read_text("utf-8")
+
+    assert named_tables(text) == TABLES.get(module, set())
+
+
+def test_every_table_belongs_to_a_part(connection: WriteConnection) -> None:
+    there = fetch(connection.raw, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+
+    assert {name for (name,) in there} == {table for tables in TABLES.values() for table in tables}
+
+
+def test_no_sql_reads_the_clock_or_throws_dice() -> None:
+    for path in [*HOME.rglob("*.py"), *HOME.rglob("*.sql")]:
+        assert not re.search(
+            r"\brandom\(|datetime\('now|CURRENT_(TIME|DATE)|julianday|unixepoch", path.read_text("utf-8")
+        ), path
