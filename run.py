@@ -20,7 +20,7 @@ from messages.errors import TroupeError, sentence
 if TYPE_CHECKING:
     from actors.console.doors import Door
     from actors.desk import Desk
-    from actors.settings import Settings
+    from actors.settings.reading import Settings
     from storage.connections import Reader
     from storage.home import Home
     from telemetry.hooks import CountingHooks
@@ -242,14 +242,14 @@ def _door(home: "Home") -> "Generator[Door]":
 @contextmanager
 def _desk(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, CountingHooks]]":
     """A desk in this process, stopped whatever happens."""
-    from actors import settings
     from actors.desk import Desk, Edges
     from actors.kernel.system import System
+    from actors.settings import reading
     from telemetry.hooks import CountingHooks
 
     home.take()
     try:
-        chosen = settings.load(home)
+        chosen = reading.load(home)
         _log_to(home)
         hooks = CountingHooks()
         edges = Edges(lambda bus, flush: System(hooks=hooks, bus=bus, flush=flush), random.random)

@@ -11,7 +11,7 @@ from actors.market.coordinator import MarketCoordinator
 from actors.market.folder import FolderSource
 from actors.market.sample import SampleSource
 from actors.research.coordinator import ResearchCoordinator
-from actors.settings import Settings
+from actors.settings.reading import Settings
 from actors.tasks import Message as TaskMessage
 from actors.tasks import TaskCoordinator
 from actors.trading.coordinator import TradingCoordinator
@@ -61,7 +61,8 @@ class Desk:
         fixed = {"price_source": settings.source, "currency": settings.currency}
         hands = (2 * settings.threads, 2)  # twice as many, so that the next task is there when a worker is free
         self.system = system = edges.system(bus, lambda settled: self.database.tell(Write((), settled)))
-        self.access = Access(system, self.tasks, self.trading, self.source, read, settings)
+        about = settings.source, settings.currency, settings.watch
+        self.access = Access(system, self.tasks, self.trading, self.source, read, *about)
         add, clock = system.add, system.clock
         add(self.database, lambda me: DatabaseWriter(me, home, fixed, self.operations), STOP_DESK)
         add(self.tasks, lambda me: TaskCoordinator(me, self.database, work, read, hands, edges.chance), STOP_DESK)

@@ -60,8 +60,9 @@ def _insert(task: NewTask, correlation_id: CorrelationId, now: int) -> list[Stat
         Statement(
             """INSERT INTO tasks (key, queue, type, version, payload, priority, requires_claude, state,
                 correlation_id, submitted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (key) DO UPDATE SET state = excluded.state, attempts = 0, run_after = 0, error = NULL,
-                ended_at = NULL WHERE tasks.state = 'dead'""",
+            ON CONFLICT (key) DO UPDATE SET state = excluded.state, type = excluded.type, version = excluded.version,
+                payload = excluded.payload, attempts = 0, run_after = 0, error = NULL, ended_at = NULL
+                WHERE tasks.state = 'dead'""",
             (task.key, task.queue, type_, version, payload, task.priority, int(task.requires_claude), state,
              correlation_id, now),
         ),

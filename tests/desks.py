@@ -12,7 +12,7 @@ from actors.desk import Desk, Edges
 from actors.domain.holdings import HoldingsFile
 from actors.kernel.bus import Bus
 from actors.kernel.testing import TestSystem
-from actors.settings import Settings
+from actors.settings.reading import Settings
 from messages.addresses import Refused, ReplyTo
 from messages.database import Committed
 from messages.values import CorrelationId

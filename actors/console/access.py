@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from actors.kernel.system import System
-from actors.settings import Settings
 from messages import market, tasks, trading
 from messages.addresses import Ref, Refused, ReplyTo
 from messages.errors import TroupeError
@@ -31,14 +30,16 @@ class DeskFailed(TroupeError):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Handed to the console and to the command line."""
+    """Handed to the console and to the command line; `prices` is sample or csv, `watch` what a person has named."""
 
     system: System
     tasks: Ref[tasks.Submit]
     trading: Ref[trading.Import]
     source: Ref[market.Resolve]
     read: Reader
-    settings: Settings
+    prices: str
+    currency: str
+    watch: tuple[str, ...]
 
     def ask(self, _kind: type[R], ref: Ref[M], make: Callable[[ReplyTo[R | Refused]], M]) -> R:
         """Tell `make(reply_to)` and wait for an answer of this kind. Raises DeskRefused."""

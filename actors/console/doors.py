@@ -54,7 +54,7 @@ class Here:
     """A desk in this process."""
 
     def __init__(self, access: Access) -> None:
-        self._access, self.read, self.source = access, access.read, access.settings.source
+        self._access, self.read, self.source = access, access.read, access.prices
         self.pause = access.pause
 
     def begin(self, asked: Asked) -> CorrelationId:

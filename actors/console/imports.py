@@ -29,7 +29,7 @@ def read_file(path: Path) -> str:
 
 def import_holdings(access: Access, text: str, origin: str) -> HoldingsFile:
     """Open the books with what the text says, all or nothing. Raises BadHoldings, DeskRefused."""
-    file = parse(text, origin, access.settings.currency)
+    file = parse(text, origin, access.currency)
     names = tuple(line.name for line in file.lines)
     found = access.ask(Resolved, access.source, lambda reply_to: Resolve(names, reply_to))
     symbols = dict(found.known)
@@ -44,5 +44,5 @@ def import_holdings(access: Access, text: str, origin: str) -> HoldingsFile:
 
 def import_sample(access: Access) -> None:
     """Give a sample desk whose books were never opened the sample portfolio."""
-    if access.settings.source == "sample" and not ledger.is_open(access.read):
+    if access.prices == "sample" and not ledger.is_open(access.read):
         import_holdings(access, SAMPLE.read_text("utf-8"), "sample holdings")

@@ -36,7 +36,7 @@ def begin(access: Access, asked: Asked) -> CorrelationId:
 
     Its inputs are session, symbols, analyst, holdings, bars and currency. Raises RoundFailed, DeskRefused, DeskFailed.
     """
-    symbols = sorted({*(held.symbol for held in ledger.held(access.read)), *resolve(access, access.settings.watch)})
+    symbols = sorted({*(held.symbol for held in ledger.held(access.read)), *resolve(access, access.watch)})
     if not symbols:
         raise RoundFailed(
             "nothing is held and nothing is watched: import holdings with `run.py import FILE`, "
@@ -85,7 +85,7 @@ def plan(access: Access, symbols: Sequence[Symbol], asked: Asked) -> list[NewTas
     """The tasks of a round, the valuation first; facts need it, and each recommendation needs its facts."""
     read = access.read
     as_of = max(session for symbol in symbols if (session := bars.last_session(read, symbol)))
-    inputs = (as_of, symbols, "rules", access.settings.currency, ledger.digest(read), bars.digest(read, symbols))
+    inputs = (as_of, symbols, "rules", access.currency, ledger.digest(read), bars.digest(read, symbols))
     key = hashlib.sha256(repr(inputs).encode()).hexdigest()[:16]
     number = _number(read, key, again=asked.again)
     value = NewTask(f"value_portfolio/{key}/{number}", "portfolio", ValuePortfolio(as_of), priority=8)

@@ -31,7 +31,7 @@ class _Holdings(msgspec.Struct, forbid_unknown_fields=True):
 
 def application(access: Access, home: Home) -> Starlette:
     """The API over this desk. Every answer is JSON; a refusal is {"error": sentence} with a status of 4xx or 503."""
-    source = access.settings.source
+    source = access.prices
 
     def status(request: Request, body: bytes) -> object:
         actors = tuple(

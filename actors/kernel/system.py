@@ -89,10 +89,11 @@ class System:
             for runner in cell.runners:
                 self.run_runner(runner)
             self.wait(within, cell.ready, self.failed)
-            if not cell.ready.done():
-                cause, error = cell.cause or "its on_start has not returned", cell.error
+            if self.failed.done() or not cell.ready.done():
+                crashed = next((each for each in self.cells if each.error is not None), cell)
+                cause, error = crashed.cause or "its on_start has not returned", crashed.error
                 self.stop(grace=within)
-                raise StartFailed(f"{cell.name} is not ready: {cause}") from error
+                raise StartFailed(f"{crashed.name} is not ready: {cause}") from error
 
     def stop(self, *, grace: float) -> list[str]:
         """Stop, last started first, and return the names of those that overran.

@@ -5,7 +5,8 @@ import pytest
 from actors.console.access import DeskFailed, DeskRefused
 from actors.kernel.supervision import State
 from actors.kernel.system import StartFailed
-from actors.settings import Settings
+from actors.settings.reading import Settings
+from messages.tasks import Drain
 from storage.home import Home
 from storage.migrations import WrongHome, open_for_reading
 from tests.desks import StagedDesk
@@ -37,6 +38,8 @@ def test_a_stopped_desk_has_settled_what_was_in_flight(home: Home) -> None:
 
     desk.stop()
 
+    [meters] = desk.system.observe()[1].meters.values()
+    assert Drain in meters
     assert {row.state for row in desk.tasks()} <= {"done", "queued", "blocked"}
     assert home.database.with_name("desk.sqlite3-wal").stat().st_size == 0
 

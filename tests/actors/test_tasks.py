@@ -7,10 +7,11 @@ import pytest
 
 from actors.kernel.me import Me
 from actors.kernel.supervision import CRASHES, State
+from actors.kernel.testing import Probe
 from actors.tasks import ATTEMPTS, FULL_AGAIN
 from messages.addresses import Refused
 from messages.database import Statement
-from messages.tasks import Drained, Finished, Lease, Run, Submitted
+from messages.tasks import Drained, Finished, Lease, Run, Submit, Submitted
 from messages.values import CorrelationId
 from storage import tasks as stored
 from storage.home import Home
@@ -122,6 +123,19 @@ def test_no_more_run_than_there_are_hands_and_all_get_their_turn(home: Home) -> 
     assert most.count(3) == 18
     assert set(queues.states().values()) == {"done"}
     assert len(effects(queues.read)) == 20
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_task_is_run_though_the_last_hand_was_held_out_for_nothing_when_it_came(home: Home, seed: int) -> None:
+    queues = Queues(home, seed=seed, hands=(1, 1)).start()
+    queues.submit(task("old"))
+    queues.finish("old")
+
+    for name in ("old", "new"):
+        queues.tasks.tell(Submit((task(name),), ROUND, Probe[Submitted | Refused]()))
+    queues.system.settle()
+
+    assert queues.running() == ["new"]
 
 
 def test_at_most_two_tasks_that_need_claude_are_leased_while_others_of_the_queue_run_beside_them(home: Home) -> None:
@@ -360,6 +374,18 @@ def test_a_payload_that_cannot_be_decoded_makes_its_task_dead_and_the_others_go_
     }  # fmt: skip
     assert str(first.errors()["rubbish"]).startswith("task type refresh_bars: its stored payload cannot be decoded")
     assert first.errors()["unknown"] == "task type dividends, version 3: is unknown to this release"
+
+
+def test_a_task_that_could_not_be_decoded_gets_a_good_payload_when_it_is_submitted_again(home: Home) -> None:
+    queues = Queues(home, hands=(1, 1)).start()
+    queues.submit(task("first"), task("spoilt"))
+    queues.finish("first", Statement("UPDATE tasks SET type = 'x', version = 9, payload = '{' WHERE key = 'spoilt'"))
+    assert queues.row("spoilt").state == "dead"
+
+    queues.submit(task("spoilt"))
+    queues.finish("spoilt")
+
+    assert (queues.row("spoilt").state, queues.row("spoilt").type) == ("done", "refresh_bars")
 
 
 def test_a_dead_task_submitted_again_lives_again_with_its_attempts_anew(queues: Queues) -> None:

@@ -12,7 +12,7 @@ import pytest
 import typer
 
 import run
-from actors import settings_schema
+from actors.settings import schema as settings_schema
 from tests.end_to_end.conftest import Undisturbed
 from tests.end_to_end.places import ROOT, RUN, SAMPLE, Place, until
 from tests.test_project import SET_UP

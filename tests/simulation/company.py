@@ -172,13 +172,15 @@ class StormySystem(TestSystem):
             self._refs["database"].tell(Write((), Probe[Committed]()))
 
     def _submit(self) -> None:
-        """More tasks, for both kinds of hands, that change nothing."""
+        """More tasks that change nothing: two for either kind of hands, and one that needs both."""
         probe, turn = Probe[Submitted](), self._storm.turn
-        new = [
-            NewTask(f"refresh_bars/{symbol}/turn {turn}", "data", RefreshBars(symbol), requires_claude=number > 0)
-            for number, symbol in enumerate(SYMBOLS)
-        ]
-        self._refs["tasks"].tell(Submit(tuple(new), CorrelationId(f"{turn:032x}"), probe))
+        first, second, third = (f"refresh_bars/{symbol}/turn {turn}" for symbol in SYMBOLS)
+        new = (
+            NewTask(first, "data", RefreshBars(SYMBOLS[0])),
+            NewTask(second, "data", RefreshBars(SYMBOLS[1]), requires_claude=True),
+            NewTask(third, "data", RefreshBars(SYMBOLS[2]), requires_claude=True, needs=(first, second)),
+        )
+        self._refs["tasks"].tell(Submit(new, CorrelationId(f"{turn:032x}"), probe))
         self.submitted += [(task.key, probe) for task in new]
 
 

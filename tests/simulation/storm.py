@@ -76,14 +76,14 @@ class Storm:
 def brew(chance: random.Random, *, mild: bool, turns: int) -> Storm:
     """A storm over so many turns. In a mild one less is done to all tasks together than one of them survives."""
     harm = chance.randrange(ATTEMPTS) if mild else chance.randrange(ATTEMPTS, 4 * ATTEMPTS)
-    faults = [_harmful(chance, turns) for _ in range(harm)]
+    kinds = HARMFUL if mild or chance.random() < 0.5 else (chance.choice(HARMFUL),)  # the same again and again
+    faults = [_harmful(chance, chance.choice(kinds), turns) for _ in range(harm)]
     faults += [_harmless(chance, turns) for _ in range(chance.randrange(5))]
     return Storm(faults)
 
 
-def _harmful(chance: random.Random, turns: int) -> Fault:
+def _harmful(chance: random.Random, kind: Kind, turns: int) -> Fault:
     """What may cost each task an attempt."""
-    kind: Kind = chance.choice(HARMFUL)
     match kind:
         case "crash":
             actor = chance.choice((*REBUILT, *REBUILT, *NEVER_REBUILT))

@@ -1,6 +1,7 @@
 """A person who wants something of a desk until they have it, through one desk after another."""
 
 import random
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from actors.kernel.bus import Bus
 from actors.kernel.supervision import RETRY
 from actors.kernel.system import StartFailed
 from actors.kernel.testing import InjectedCrash
-from actors.settings import Settings
+from actors.settings.reading import Settings
 from actors.tasks import WriteLost
 from messages.addresses import Refused, ReplyTo
 from messages.database import Committed, Write
@@ -45,6 +46,8 @@ NOT_NOW: Final = frozenset({"full", "late", "crashed", "down"})
 LAST_REPLY: Final = 200.0
 """Seconds after which nothing is under way any more."""
 GRACE: Final = 10.0
+DEATH: Final = re.compile(r"crashed: |late: |the desk ended 4 times|what it needs is dead$")
+"""Of what a task may die."""
 Contents = dict[str, dict[tuple[str, str], str]]
 
 
@@ -85,6 +88,7 @@ class Story:
         self._stop()
         read = Reader(self.home.database)
         self._every_task_has_ended(read)
+        self._nobody_waited_in_vain()
         return _contents(read)
 
     # What the person does
@@ -203,6 +207,9 @@ class Story:
         unbalanced = """SELECT transaction_id FROM ledger_entries GROUP BY transaction_id, symbol
             HAVING sum(amount) <> 0 OR sum(quantity) <> 0"""
         assert not read.rows(tuple[int], unbalanced)
+        too_early = """SELECT task FROM task_needs JOIN tasks ON tasks.id = task
+            WHERE state IN ('queued', 'leased', 'done') AND (SELECT state FROM tasks WHERE id = needs) <> 'done'"""
+        assert not read.rows(tuple[int], too_early)
         for kind, contents in _contents(read).items():
             done = {_about(row) for row in rows if row.type == kind and row.state == "done"}
             assert done == set(contents), f"{kind}: a task is done if, and only if, its effect is there"
@@ -219,9 +226,13 @@ class Story:
                 assert row.state == "dead"
                 assert not self.mild
                 assert row.type == "refresh_bars"
-                assert row.attempts == ATTEMPTS
-                assert (row.error or "").split(":")[0] in {"crashed", "late"} or "the desk ended" in (row.error or "")
+                assert DEATH.match(row.error or ""), row
             self.storm.hits["tried again"] += row.attempts - 1
+
+    def _nobody_waited_in_vain(self) -> None:
+        hits = self.storm.hits.keys()
+        lost = any(hit.startswith(("lose ", "late ")) for hit in hits)
+        assert lost or not any(hit.endswith(", late") for hit in hits), hits
 
 
 def _about(row: TaskRow) -> tuple[str, str]:

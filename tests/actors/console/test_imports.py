@@ -8,7 +8,7 @@ import pytest
 from actors.console.access import DeskRefused
 from actors.console.imports import SAMPLE, import_sample, read_file
 from actors.domain.holdings import BadHoldings
-from actors.settings import Settings
+from actors.settings.reading import Settings
 from messages.trading import Held
 from messages.values import Symbol
 from storage import ledger

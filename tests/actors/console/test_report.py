@@ -9,7 +9,7 @@ import pytest
 
 from actors.console.imports import import_sample
 from actors.console.report import NoRound, report
-from actors.settings import Settings
+from actors.settings.reading import Settings
 from messages.values import CorrelationId
 from storage.home import Home
 from tests.desks import StagedDesk, prices, walk

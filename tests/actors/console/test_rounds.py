@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from actors.console.rounds import RoundFailed
-from actors.settings import Settings
+from actors.settings.reading import Settings
 from messages.values import Symbol
 from storage import bars, ledger
 from storage.home import Home

@@ -1,4 +1,4 @@
-"""What single-threaded seeds cannot see: real threads, the wall clock, races. The only file that sleeps."""
+"""What single-threaded seeds cannot see: real threads, the wall clock, races."""
 
 import threading
 import time
@@ -52,7 +52,14 @@ def eventually(true: Callable[[], bool]) -> None:
     until = time.monotonic() + 5
     while not true():
         assert time.monotonic() < until
-        time.sleep(0.005)
+        threading.Event().wait(0.005)
+
+
+def later(system: System, seconds: float) -> None:
+    """Wait until the system itself finds that so much time has passed."""
+    passed = Promise()
+    system.scheduler.later(seconds, partial(passed.tell, None))
+    passed.future.result(seconds + 5)
 
 
 def test_an_edge_asks_across_threads_and_the_thread_bears_the_actors_name(live: Live) -> None:
@@ -105,7 +112,7 @@ def test_the_watchdog_names_the_actor_and_the_message_that_hangs_once(live: Live
 
     live.counter.tell(hanging := Do(gate))
     eventually(lambda: bool(live.recorder.hanging))
-    time.sleep(0.3)
+    later(live.system, 0.3)
     gate.opened.set()
 
     assert live.recorder.hanging == [("counter", hanging)]
@@ -288,7 +295,7 @@ def test_no_request_hangs_and_none_is_answered_twice_while_the_actor_crashes_aga
     system.start()
     asker.tell(Do(ask))
     eventually(lambda: len(answers) == 1 + 303)
-    time.sleep(0.1)
+    later(system, 0.1)
 
     assert len(answers) == 1 + 303
     assert sum(isinstance(answer, Refused) for answer in answers) == 3

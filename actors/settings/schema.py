@@ -1,5 +1,6 @@
 """The settings as pydantic checks them; imported only where a person has set something."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from actors.settings import PREFIX, BadSettings, Settings
+from actors.settings.reading import PREFIX, BadSettings, Settings
 from storage.home import Home
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
@@ -41,13 +42,17 @@ class _Metrics(BaseModel):
     port: Annotated[int, Field(ge=0, le=65535)] = 9464
 
 
-class _Schema(BaseSettings):
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix=PREFIX, env_nested_delimiter="__")
+class _Sections(BaseModel):
+    model_config = _STRICT
     desk: _Desk = _Desk()
     market: _Market = _Market()
     research: _Research = _Research()
     workers: _Workers = _Workers()
     metrics: _Metrics = _Metrics()
+
+
+class _Schema(_Sections, BaseSettings):
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix=PREFIX, env_nested_delimiter="__")
 
     @classmethod
     def settings_customise_sources(
@@ -69,6 +74,8 @@ def checked(written: dict[str, Any], variables: Mapping[str, str], home: Home) -
             sections = ", ".join(f"{PREFIX}{section.upper()}__…" for section in _Schema.model_fields)
             raise BadSettings(f"environment: {name}: is not a setting; they are {sections}")
     try:
+        # A file can say what is a number and what is text, so "4" is none; in a variable it is one.
+        _Sections.model_validate_json(json.dumps(written, default=str), strict=True)
         schema = _Schema(**written)
     except ValidationError as error:
         raise BadSettings(next(_sentences(error, home, variables))) from error
@@ -96,6 +103,8 @@ def _sentences(error: ValidationError, home: Home, variables: Mapping[str, str])
         said = fault["msg"]
         if fault["type"] == "extra_forbidden":
             said = f"is not a setting; there are {', '.join(_keys(section if key else None))}"
+        elif fault["type"] in {"model_type", "model_attributes_type"}:
+            said = f"is not a section; write [{section}] and below it its keys"
         yield f"{place} = {fault['input']!r}: {said[:1].lower()}{said[1:]}"
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from actors.settings import BadSettings, Settings, load
-from actors.settings_schema import checked
+from actors.settings.reading import BadSettings, Settings, load
+from actors.settings.schema import checked
 from storage.home import Home
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -95,9 +95,12 @@ FILES = [
     ("[desk]\ncurrency = 'usd'", "desk.toml: [desk] currency = 'usd': string should match pattern"),
     ("[market]\nsource = 'yahoo'", "desk.toml: [market] source = 'yahoo': input should be 'sample' or 'csv'"),
     ("[metrics]\nport = 70000", "desk.toml: [metrics] port = 70000: input should be less than or equal to 65535"),
-    ("[research]\nwatch = 'AAPL'", "desk.toml: [research] watch = 'AAPL': input should be a valid tuple"),
+    ("[research]\nwatch = 'AAPL'", "desk.toml: [research] watch = 'AAPL': input should be a valid array"),
     ("[research]\nwatch = ['']", "desk.toml: [research] watch = '': string should have at least 1 character"),
-    ("desk = 3", "desk.toml: [desk] = 3: input should be a valid dictionary"),
+    ("[workers]\nthreads = '4'", "desk.toml: [workers] threads = '4': input should be a valid integer"),
+    ("[workers]\nthreads = true", "desk.toml: [workers] threads = True: input should be a valid integer"),
+    ("[desk]\ngrace = '5'", "desk.toml: [desk] grace = '5': input should be a valid number"),
+    ("desk = 3", "desk.toml: [desk] = 3: is not a section; write [desk]"),
 ]  # fmt: skip
 
 
@@ -160,7 +163,7 @@ def test_a_file_of_ten_megabytes_is_not_read(home: Home) -> None:
 def test_pydantic_is_imported_only_where_something_is_set(home: Home, setting: str, loaded: bool) -> None:
     home.settings.write_text(setting)
     script = (
-        "import sys, pathlib; from actors.settings import load; from storage.home import Home; "
+        "import sys, pathlib; from actors.settings.reading import load; from storage.home import Home; "
         f"load(Home(pathlib.Path({str(home.path)!r}))); print('pydantic' in sys.modules)"
     )
 

@@ -37,9 +37,9 @@ def load(home: Home) -> Settings:
     variables = {name: text for name, text in os.environ.items() if name.upper().startswith(PREFIX)}
     if not written and not variables:
         return Settings(folder=home.path / "prices")  # and pydantic's 0.2 s are saved
-    from actors import settings_schema  # imported where it is used: 0.2 s
+    from actors.settings import schema  # imported where it is used: 0.2 s
 
-    return settings_schema.checked(written, variables, home)
+    return schema.checked(written, variables, home)
 
 
 def _file(home: Home) -> dict[str, Any]:
