@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 import tomllib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -40,7 +40,8 @@ app = typer.Typer(
     add_completion=False,
 )
 HomeOption = Annotated[
-    Path | None, typer.Option("--home", help="The directory of the desk's state.", show_default="./desk")
+    Path | None,
+    typer.Option("--home", help="The directory of the desk's state.", show_default="./desk", readable=False),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -48,16 +49,26 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.
 def main() -> None:
     """Run the command line; an error of ours is one line on standard error and exit code 1."""
     sys.setswitchinterval(SWITCH)
+    os.umask(0o077)  # whatever a desk writes is its owner's alone
+    logging.basicConfig(handlers=[logging.NullHandler()])  # until there is a home to log in
     try:
         app(standalone_mode=True)
     except TroupeError as error:
         cause = error.__cause__
-        print(f"error: {sentence(cause if isinstance(cause, TroupeError) else error)}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(_refused(sentence(cause if isinstance(cause, TroupeError) else error)))
+    except OSError as error:  # a full device, a directory that is gone: not ours to mend, and not a bug
+        logging.getLogger("troupe").exception("the command failed")
+        sys.exit(_refused(f"{error.filename or 'standard output or the working directory'}: {error.strerror}"))
     except SystemExit as end:
         if end.code == INTERRUPTED:
             print("interrupted; what was committed is kept", file=sys.stderr)
         raise
+
+
+def _refused(why: str) -> int:
+    """Say why not, in one line whatever is in it; the exit code."""
+    print("error:", "".join(c if c.isprintable() else repr(c)[1:-1] for c in why), file=sys.stderr)
+    return 1
 
 
 @app.callback()
@@ -105,7 +116,7 @@ def once(
 @app.command(name="import")
 def import_(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="CSV with the header symbol,quantity,cost[,acquired].")],
+    file: Annotated[Path, typer.Argument(help="CSV with the header symbol,quantity,cost[,acquired].", readable=False)],
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -120,7 +131,8 @@ def import_(
     if json:
         terminal.as_json(done)
     else:
-        terminal.out.print(f"Imported {done.holdings} holdings and {done.cash} of cash; `run.py once` values them.")
+        holdings = "1 holding" if done.holdings == 1 else f"{done.holdings} holdings"
+        terminal.line(f"Imported {holdings} and {done.cash} of cash; `run.py once` values them.")
 
 
 @app.command()
@@ -200,8 +212,9 @@ def serve(context: typer.Context, home: HomeOption = None) -> None:
             terminal.line(f"Desk {place.path} runs as process {os.getpid()}; {metrics}; Ctrl-C stops it.")
             while not signals and not desk.system.failed.done():
                 desk.system.wait(0.1, desk.system.failed)
-    if desk.system.failed.done():
-        _run_anew(desk.system.failed.result())
+        failed = None if signals else desk.system.failed.result()
+    if failed:
+        _run_anew(failed, lambda: bool(signals))
 
 
 def _home(context: typer.Context, home: Path | None) -> "Home":
@@ -258,7 +271,8 @@ def _desk(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, Coun
         try:
             yield desk, chosen, hooks
         finally:
-            desk.stop()
+            if late := desk.stop():
+                print(f"warning: {', '.join(late)} did not stop in time and were abandoned", file=sys.stderr)
     finally:
         home.release()
 
@@ -285,7 +299,7 @@ def _metrics(desk: "Desk", hooks: "CountingHooks", port: int) -> "Generator[str]
         exporter.close()
 
 
-def _run_anew(reason: str) -> None:
+def _run_anew(reason: str, told_to_stop: Callable[[], bool]) -> None:
     """Replace this process by a new one with the same command, after a pause, unless that was done too often."""
     now = time.time()
     before = [at for at in map(float, os.environ.get(RESTARTED_AT, "").split()) if at > now - RESTARTED_WITHIN]
@@ -294,12 +308,18 @@ def _run_anew(reason: str) -> None:
     pause = 0.1 * 2 ** len(before)
     print(f"error: {reason}; starting anew in {pause:.1f} s", file=sys.stderr)
     time.sleep(pause)
+    if told_to_stop():
+        return
     os.environ[RESTARTED_AT] = " ".join(map(str, [*before, now]))
     os.execv(sys.executable, [sys.executable, *sys.argv])
 
 
 def _log_to(home: "Home") -> None:
-    handler = logging.handlers.RotatingFileHandler(home.log, maxBytes=5_000_000, backupCount=1, encoding="utf-8")
+    logging.raiseExceptions = False  # a log that cannot be written, on a full disk, is no reason to print stacks
+    try:
+        handler = logging.handlers.RotatingFileHandler(home.log, maxBytes=5_000_000, backupCount=1, encoding="utf-8")
+    except OSError as error:
+        raise home.unusable(error) from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
 

@@ -82,7 +82,8 @@ class Desk:
 
     def stop(self) -> list[str]:
         """Let what is in flight end, then stop everyone; the names of those that overran."""
-        if not self.system.failed.done():
-            drained: Drained | Refused = self.system.ask(self.tasks, Drain, within=self._grace / 2)
-            del drained  # what is not settled by now is queued again at the next start
+        works = not self.system.failed.done()
+        self.system.fail("it was told to stop")  # so that whoever waits at an edge gives up
+        if works:  # what is not settled in time is queued again at the next start
+            _: Drained | Refused = self.system.ask(self.tasks, Drain, within=self._grace / 2)
         return self.system.stop(grace=self._grace / 2)

@@ -173,7 +173,7 @@ class TaskCoordinator:
 
     def _write_again(self, writing: _Writing) -> None:
         self._writing -= 1
-        self._write(writing.statements, writing.submit, writing.finished)
+        self._write(writing.statements, finished=writing.finished)
         self._drained()
 
     def _committed(self, writing: _Writing, rows: tuple[tuple[database.Row, ...], ...]) -> None:
@@ -199,7 +199,7 @@ class TaskCoordinator:
         for needs_claude, limit in enumerate(writing.claims):
             self._free[needs_claude] += limit
         if refused.code == "full":
-            self._me.after(FULL_AGAIN, _Again(writing))
+            self._no_room(writing, refused)
             return
         if refused.code != "statement" or not (writing.submit or writing.finished):
             raise WriteLost(f"{refused.code}: {refused.sentence}")
@@ -212,6 +212,18 @@ class TaskCoordinator:
             lease = writing.finished.lease
             why = f"{refused.code}: its effects cannot be kept ({refused.sentence})"
             self._write(queues.bury(lease, why, self._now()))
+        self._drained()
+
+    def _no_room(self, writing: _Writing, refused: Refused) -> None:
+        """What is ours to keep is sent again, as often as it takes; whoever submits is to know that it is too much."""
+        if writing.statements and writing.submit is None:
+            self._me.after(FULL_AGAIN, _Again(writing))
+            return
+        self._writing -= 1
+        if writing.submit is not None:
+            writing.submit.reply_to.refuse(refused.code, refused.sentence)
+        step = round(FULL_AGAIN * 1e6)
+        self._wake_at((self._now() // step + 1) * step)  # on a grid, so that many refusals are one wake
         self._drained()
 
     # What goes out

@@ -64,6 +64,10 @@ def named(path: Path) -> Generator[None]:
         raise DatabaseUnusable(f"database {path}: {error}; look at its disk and its permissions") from error
 
 
+Returned = tuple[tuple[Row, ...], ...]
+"""What each statement of a message returned."""
+
+
 class WriteConnection:
     """The one writing connection, opened and used in one thread.
 
@@ -81,47 +85,47 @@ class WriteConnection:
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"):
                 fetch(self.raw, f"PRAGMA {pragma}")
 
-    def commit(self, batch: Sequence[Sequence[Statement]]) -> list[tuple[tuple[Row, ...], ...] | StatementFailed]:
+    def commit(self, batch: Sequence[Sequence[Statement]]) -> list[Returned | StatementFailed]:
         """Commit all messages of a batch in one transaction, each of them whole or not at all.
 
         For each message what its statements returned, or why it alone was left out. Raises DatabaseUnusable
         where the whole batch failed; nothing of it is kept then.
         """
         with named(self.path):
-            if len(batch) == 1 and len(batch[0]) == 1:
-                return [self._run(batch[0])]
-            fetch(self.raw, "BEGIN IMMEDIATE")
-            try:
-                results = [self._run(message, savepoint=len(message) > 1) for message in batch]
-                fetch(self.raw, "COMMIT")
-            except BaseException:
-                with suppress(apsw.Error):
-                    fetch(self.raw, "ROLLBACK")
-                raise
-            return results
+            alone = len(batch) == 1 and len(batch[0]) == 1
+            results = [self._run(batch[0])] if alone else self._run_together(batch)
+        for message, result in zip(batch, results, strict=True):
+            outcome = "failed" if isinstance(result, StatementFailed) else "done"
+            for statement in message:
+                self._operations[*self._kind(statement.sql), outcome] += 1
+        return results
 
-    def _run(
-        self, message: Sequence[Statement], *, savepoint: bool = False
-    ) -> tuple[tuple[Row, ...], ...] | StatementFailed:
+    def _run_together(self, batch: Sequence[Sequence[Statement]]) -> list[Returned | StatementFailed]:
+        fetch(self.raw, "BEGIN IMMEDIATE")
+        try:
+            results = [self._run(message, savepoint=len(message) > 1) for message in batch]
+            fetch(self.raw, "COMMIT")
+        except BaseException:
+            with suppress(apsw.Error):
+                fetch(self.raw, "ROLLBACK")
+            raise
+        return results
+
+    def _run(self, message: Sequence[Statement], *, savepoint: bool = False) -> Returned | StatementFailed:
         if savepoint:
             fetch(self.raw, "SAVEPOINT message")
-        rows, sql = list[tuple[Row, ...]](), ""
         try:
-            for statement in message:
-                sql = statement.sql
-                rows.append(tuple(fetch(self.raw, sql, statement.values)))
-                self._operations[*self._kind(sql), "done"] += 1
+            rows = tuple(tuple(fetch(self.raw, statement.sql, statement.values)) for statement in message)
         except WHOLE:
             raise
         except (apsw.Error, TypeError, OverflowError) as error:
-            self._operations[*self._kind(sql), "failed"] += 1
             if savepoint:
                 fetch(self.raw, "ROLLBACK TO message")
                 fetch(self.raw, "RELEASE message")
             return StatementFailed(str(error))
         if savepoint:
             fetch(self.raw, "RELEASE message")
-        return tuple(rows)
+        return rows
 
     def _kind(self, sql: str) -> tuple[str, str]:
         """Operation and table of a statement, for the metrics."""

@@ -38,18 +38,33 @@ class Home:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise HomeUnusable(
-                f"home {self.path}: cannot be written ({error.strerror}); choose another with --home"
-            ) from error
+            raise self.unusable(error) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         except BlockingIOError:
             pid = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
             os.close(descriptor)
             raise HomeTaken(self.path, pid) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            os.close(descriptor)
+            raise self.unusable(error) from error
         self._descriptor = descriptor
+
+    def unusable(self, error: OSError) -> HomeUnusable:
+        """What to raise where something in the home cannot be written or read."""
+        return HomeUnusable(f"home {self.path}: cannot be used ({error.strerror}); choose another with --home")
+
+    def holds_a_desk(self) -> bool:
+        """Whether a desk has run here. Raises HomeUnusable."""
+        try:
+            self.database.stat()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise self.unusable(error) from error
+        return True
 
     def owner(self) -> int | None:
         """The process that has this home, as far as it is alive."""

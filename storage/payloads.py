@@ -57,4 +57,6 @@ def _decode(kind: type[T], payload: str, what: str) -> T:
     try:
         return msgspec.json.decode(payload, type=kind)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise Undecodable(f"{what}: its stored payload cannot be decoded ({error})") from error
+        raise Undecodable(
+            f"{what}: its stored payload cannot be decoded ({error}); `run.py once --again` makes a new round"
+        ) from error

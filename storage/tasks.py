@@ -200,11 +200,6 @@ def by_key(read: Reader, key: str) -> TaskRow | None:
     return next(iter(_tasks(read, "WHERE key = ?", key)), None)
 
 
-def by_id(read: Reader, number: int) -> TaskRow | None:
-    """The task of this number."""
-    return next(iter(_tasks(read, "WHERE id = ?", number)), None)
-
-
 def counts(read: Reader) -> dict[tuple[str, str], int]:
     """How many tasks there are by queue and state."""
     sql = "SELECT queue, state, count(*) FROM tasks GROUP BY queue, state ORDER BY queue, state"

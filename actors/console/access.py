@@ -21,6 +21,7 @@ class DeskRefused(TroupeError):
 
     def __init__(self, refused: Refused) -> None:
         self.code = refused.code
+        """The kernel's full, down, late or crashed, or the actor's own."""
         super().__init__(refused.sentence)
 
 

@@ -15,6 +15,8 @@ from messages.addresses import Down
 from messages.console import ServerEnded
 from storage.home import Home
 
+PATIENCE = 0.25
+"""Seconds for those who are being answered; a stop leaves each actor but a share of half the grace."""
 _log = logging.getLogger("troupe.console")
 
 
@@ -35,7 +37,6 @@ class Console:
             log_level="warning",
             access_log=False,
             lifespan="off",
-            timeout_graceful_shutdown=1,
         )
         self._server = server = uvicorn.Server(config)
 
@@ -51,11 +52,12 @@ class Console:
         self._thread.start()
 
     def on_stop(self) -> None:
-        """End the server, within a second for those it is answering."""
+        """End the server; who waits for an answer has been told by then that the desk stops."""
+        self._home.socket.unlink(missing_ok=True)
         if self._server is not None and self._thread is not None:
             self._server.should_exit = True
-            self._thread.join(timeout=3.0)
-            self._home.socket.unlink(missing_ok=True)
+            self._thread.join(timeout=PATIENCE)
+            self._server.force_exit = True  # whoever has sent half a request is not waited for
 
     def on_receive(self, message: console.Message) -> None:
         """The whole protocol."""

@@ -6,25 +6,19 @@ from pathlib import Path
 from typing import Final
 
 from actors.console.access import Access
-from actors.domain.holdings import LARGEST, BadHoldings, HoldingsFile, parse
+from actors.domain.holdings import LARGEST, HoldingsFile, parse
 from messages.market import Resolve, Resolved
 from messages.trading import Holding, Import, Imported
 from messages.values import CorrelationId
 from storage import ledger
+from storage.files import read_text
 
 SAMPLE: Final = Path(__file__).parents[2] / "storage" / "sample" / "holdings.csv"
 
 
 def read_file(path: Path) -> str:
-    """The text of a file of holdings. Raises BadHoldings."""
-    try:
-        if (size := path.stat().st_size) > 4 * LARGEST:
-            raise BadHoldings(f"{path}: has {size / 1e6:.1f} MB; holdings may have {LARGEST / 1e6:.0f}")
-        return path.read_text("utf-8")
-    except OSError as error:
-        raise BadHoldings(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeError as error:
-        raise BadHoldings(f"{path}: is not UTF-8 text ({error})") from error
+    """The text of a file of holdings. Raises Unreadable."""
+    return read_text(path, LARGEST, "holdings")
 
 
 def import_holdings(access: Access, text: str, origin: str) -> HoldingsFile:

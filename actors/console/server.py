@@ -1,23 +1,37 @@
 """The JSON API of a running desk. Handlers are edges: they run in threads of their own and may ask and wait."""
 
 import os
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from actors.console import rounds, views
-from actors.console.access import Access
+from actors.console.access import Access, DeskFailed, DeskRefused
+from actors.console.encoding import encoded
 from actors.console.imports import import_holdings
 from actors.console.rounds import Asked
 from messages.errors import TroupeError
 from storage import tasks
 from storage.home import Home
+
+MOST: Final = 10_000
+"""Tasks that are listed at once."""
+LARGEST: Final = 4_000_000
+"""Bytes a request may have; a file of holdings has a quarter of it at most."""
+NOT_NOW: Final = frozenset({"full", "down", "late", "crashed"})
+"""Refusals that say: try again later."""
+
+
+class BadRequest(TroupeError):
+    """What was sent cannot be meant."""
 
 
 class _Begin(msgspec.Struct, forbid_unknown_fields=True):
@@ -30,7 +44,7 @@ class _Holdings(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def application(access: Access, home: Home) -> Starlette:
-    """The API over this desk. Every answer is JSON; a refusal is {"error": sentence} with a status of 4xx or 503."""
+    """The API over this desk. Every answer is JSON, a refusal {"error": sentence}, with 503 if it is worth another try."""
     source = access.prices
 
     def status(request: Request, body: bytes) -> object:
@@ -40,7 +54,10 @@ def application(access: Access, home: Home) -> Starlette:
         return views.status(access.read, str(home.path), source, os.getpid(), actors)
 
     def list_tasks(request: Request, body: bytes) -> object:
-        return tasks.newest(access.read, int(request.query_params.get("limit", "20")))
+        limit = request.query_params.get("limit", "20")
+        if not re.fullmatch("[0-9]{1,5}", limit, re.ASCII) or not 1 <= int(limit) <= MOST:
+            raise BadRequest(f"limit = {limit}: write a number from 1 to {MOST}")
+        return tasks.newest(access.read, int(limit))
 
     def why(request: Request, body: bytes) -> object:
         return views.why(access.read, request.path_params["id"], source)
@@ -55,13 +72,14 @@ def application(access: Access, home: Home) -> Starlette:
         return {"holdings": len(file.lines), "cash": file.cash}
 
     return Starlette(
+        exception_handlers={HTTPException: _unknown, Exception: _bug},
         routes=[
             Route("/status", _answering(status), methods=["GET"]),
             Route("/tasks", _answering(list_tasks), methods=["GET"]),
             Route("/why/{id}", _answering(why), methods=["GET"]),
             Route("/rounds", _answering(begin), methods=["POST"]),
             Route("/holdings", _answering(holdings), methods=["POST"]),
-        ]
+        ],
     )
 
 
@@ -70,9 +88,33 @@ def _answering(handler: Callable[[Request, bytes], object]) -> Callable[[Request
 
     async def endpoint(request: Request) -> Response:
         try:
-            status, answer = 200, await run_in_threadpool(handler, request, await request.body())
-        except (TroupeError, msgspec.DecodeError, ValueError) as error:
-            status, answer = 422, {"error": str(error)}
-        return Response(msgspec.json.encode(answer), status, media_type="application/json")
+            return _json(200, await run_in_threadpool(handler, request, await _body(request)))
+        except (DeskFailed, DeskRefused) as error:
+            later = isinstance(error, DeskFailed) or error.code in NOT_NOW
+            return _json(503 if later else 422, {"error": str(error)})
+        except (TroupeError, msgspec.DecodeError) as error:
+            return _json(422, {"error": str(error)})
 
     return endpoint
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST:
+            raise BadRequest(f"the body has more than {LARGEST / 1e6:g} MB")
+    return bytes(body)
+
+
+def _unknown(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _json(error.status_code, {"error": f"{request.method} {request.url.path}: {error.detail}"})
+
+
+def _bug(request: Request, error: Exception) -> Response:
+    return _json(500, {"error": f"{request.method} {request.url.path}: {error!r}; the stack is in desk.log"})
+
+
+def _json(status: int, answer: object) -> Response:
+    return Response(encoded(answer), status, media_type="application/json")

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Final
 
-import msgspec
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from actors.console.encoding import encoded
 from actors.console.report import Recommendation, Report
 from actors.console.views import Status, Why
 from actors.domain.figures import shown
@@ -20,7 +20,10 @@ from messages.research import Fact
 from storage.tasks import TaskRow
 
 SAMPLE: Final = "Sample desk: prices end 2013-03-01, not today's."
-out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+PIPED: Final = 200
+"""Columns where standard output is not a terminal, so that what is searched for is not broken."""
+out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED)
+err = Console(stderr=True, highlight=False)
 
 
 def opening(source: str, *, json: bool) -> None:
@@ -36,7 +39,7 @@ def line(text: str) -> None:
 
 def as_json(value: object) -> None:
     """One JSON object on standard output; amounts are strings, exact."""
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    sys.stdout.write(encoded(value).decode() + "\n")
 
 
 @contextmanager
@@ -133,7 +136,7 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _money(amount: Decimal) -> str:
-    return f"{amount:,.2f}"
+    return f"{round(amount, 2) + 0:,.2f}"  # + 0, or a loss of a hundredth of a cent is -0.00
 
 
 def _plain(amount: Decimal) -> str:

@@ -17,6 +17,10 @@ SMALLEST_SPLIT: Final = 1.2
 """A smaller jump of close / adj_close is a dividend; the largest in the sample is Microsoft's of 2004-11-15, 1.112."""
 SPLIT_TOLERANCE: Final = 0.03
 """How far a jump may be from a usual split, for a dividend on the same day."""
+ROUNDED: Final = 0.01
+"""How far open and close may be beyond high and low, as a ratio."""
+HIGHEST: Final = 9.2e9
+"""The highest price that can be kept exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ def adjusted(bars: Bars) -> Bars:
 def fault(bars: Bars) -> Fault | None:
     """The first reason why these bars cannot be used, or None; the caller says which file and line it is.
 
-    A close outside of [low, high] is none: sources round each column for itself.
+    A close outside of [low, high] by up to one per cent is none: sources round each column for itself.
     """
     if not len(bars):
         return Fault(0, "there are no bars")
@@ -132,8 +136,8 @@ def _date_faults(sessions: Sessions) -> Iterator[Fault]:
 def _price_faults(bars: Bars) -> Iterator[Fault]:
     columns = {"open": bars.open, "high": bars.high, "low": bars.low, "close": bars.close, "adj_close": bars.adj_close}
     for name, prices in columns.items():
-        if (rows := np.flatnonzero(~(np.isfinite(prices) & (prices > 0)))).size:
-            yield Fault(int(rows[0]), f"{name} is {prices[rows[0]]}, a price must be a number above 0")
+        if (rows := np.flatnonzero(~((prices > 0) & (prices < HIGHEST)))).size:
+            yield Fault(int(rows[0]), f"{name} is {prices[rows[0]]}, a price must be a number above 0 and below 9.2e9")
 
 
 def _volume_faults(bars: Bars) -> Iterator[Fault]:
@@ -144,3 +148,8 @@ def _volume_faults(bars: Bars) -> Iterator[Fault]:
 def _range_faults(bars: Bars) -> Iterator[Fault]:
     if (rows := np.flatnonzero(bars.high < bars.low)).size:
         yield Fault(int(rows[0]), f"high {bars.high[rows[0]]} is below low {bars.low[rows[0]]}")
+    for name, prices in (("open", bars.open), ("close", bars.close)):
+        outside = (prices > bars.high * (1 + ROUNDED)) | (prices < bars.low * (1 - ROUNDED))
+        if (rows := np.flatnonzero(outside)).size:
+            row = int(rows[0])
+            yield Fault(row, f"{name} {prices[row]} is not between low {bars.low[row]} and high {bars.high[row]}")

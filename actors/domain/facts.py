@@ -69,7 +69,7 @@ def compute(
 
     `own` and the bars of the `portfolio` are as traded and cut at `as_of`; `weights` are today's, of what is held.
     Each value is rounded once. A figure is missing with the sessions it needs and has; where `has` is enough,
-    the prices gave no finite value, such as the RSI of a price that never moved. `weight` needs one holding.
+    the prices gave no finite value, such as the RSI of a price that never moved.
     Raises ValueError where `own` goes on after `as_of`.
     """
     session = last_session(own) if len(own) else as_of
@@ -96,7 +96,7 @@ def _figures(
             for name, value in zip(group.names, values, strict=True):
                 yield name, value, group.unit, group.source, group.needs, has
     yield _correlation(recent, portfolio, weights)
-    yield "weight", weights.get(symbol, 0.0) if weights else nan, "ratio", "holdings", 1, len(weights)
+    yield "weight", weights.get(symbol, 0.0), "ratio", "holdings", 0, 0
 
 
 def _correlation(

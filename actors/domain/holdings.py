@@ -1,11 +1,12 @@
 """A person's holdings as a CSV file: `symbol,quantity,cost[,acquired]`, cost per unit."""
 
-import csv
 import datetime as dt
+import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
+from actors.domain.rows import rows
 from messages.errors import TroupeError
 from messages.values import OutOfRange, to_units
 
@@ -13,6 +14,8 @@ HEADERS: Final = (["symbol", "quantity", "cost"], ["symbol", "quantity", "cost",
 LARGEST: Final = 1_000_000
 """Characters a file may have; that is some 30,000 holdings."""
 CASH: Final = "CASH:"
+NUMBER: Final = re.compile(r"[0-9]*\.?[0-9]*", re.ASCII)
+"""Digits and a point; Python would also take 1_000, 1e3 and digits of other scripts."""
 
 
 class BadHoldings(TroupeError):
@@ -44,19 +47,15 @@ class HoldingsFile:
 
 
 def parse(text: str, origin: str, currency: str) -> HoldingsFile:
-    """Read a whole file. A row `CASH:USD,10000,1` is cash. Raises BadHoldings at the first thing that is wrong."""
+    """Read a whole file. A row `CASH:USD,10000,1` is cash. Raises BadHoldings, BadRows."""
     if len(text) > LARGEST:
         raise BadHoldings(f"{origin}: has {len(text) / 1e6:.1f} MB; holdings may have {LARGEST / 1e6:.0f}")
-    reader = csv.reader(text.removeprefix("\ufeff").splitlines())
-    try:
-        rows = list(reader)
-    except csv.Error as error:
-        raise BadHoldings(f"{origin} line {reader.line_num}: {error}; is a quotation mark never closed?") from None
-    header = [name.strip().lower() for name in rows[0]] if rows else []
+    first, *body = rows(text, origin) or [list[str]()]
+    header = [name.strip().lower() for name in first]
     if header not in HEADERS:
         raise BadHoldings(f"{origin} line 1: the header is {','.join(header)!r}; write symbol,quantity,cost[,acquired]")
     lines, cash, seen = list[Line](), Decimal(0), dict[str, int]()
-    for number, row in enumerate(rows[1:], 2):
+    for number, row in enumerate(body, 2):
         if not any(field.strip() for field in row):
             continue
         line = _line(origin, number, [field.strip() for field in row], len(header))
@@ -89,7 +88,7 @@ def _line(origin: str, number: int, row: list[str], width: int) -> Line:
     acquired = None
     if len(row) > 3 and row[3]:
         try:
-            acquired = dt.date.fromisoformat(row[3])
+            acquired = dt.datetime.strptime(row[3], "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
         except ValueError:
             raise BadHoldings(f"{where}: acquired is {row[3]!r}; write a date such as 2013-03-01") from None
     return Line(number, name, quantity, cost, acquired)
@@ -97,7 +96,7 @@ def _line(origin: str, number: int, row: list[str], width: int) -> Line:
 
 def _amount(where: str, column: str, text: str) -> Decimal:
     try:
-        amount = Decimal(text)
+        amount = Decimal(text if NUMBER.fullmatch(text) else "nan")
         exact = amount.is_finite() and amount >= 0 and to_units(amount) * Decimal("1e-9") == amount
     except (InvalidOperation, OutOfRange):
         exact, amount = False, Decimal(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextvars import Context, copy_context
 from functools import partial
@@ -41,17 +41,8 @@ class Cell(Runner):
         self._actor: Actor[Any] | None = None
         self._owed, self._sweep_at = list[ReplyTo[Any]](), 64
         self._settling: Callback | None = None
+        self.runners, self.ends = (self,), (self.ended,)
         self.call(self._boot)
-
-    @property
-    def runners(self) -> Sequence[Runner]:
-        """Itself."""
-        return (self,)
-
-    @property
-    def ends(self) -> tuple[Future[None], ...]:
-        """Done when it has ended."""
-        return (self.ended,)
 
     def begin(self) -> None:
         """What there is to do was posted when it was made."""
@@ -149,13 +140,14 @@ class Cell(Runner):
         """End this incarnation; what comes next is the policy's affair."""
         if post is not None and (reply_to := request(post.message)) is not None:
             self._owed.append(reply_to)
-        self.end_incarnation("crashed", f"{self.name} crashed on it or while it held it: {sentence(error)}", error)
         self.cause, self.error, self.began = sentence(error), error, IDLE
         retry_in = self._restarts.next(self._monotonic(), down=self.state is State.DOWN)
+        if retry_in is None:  # first of all, or whoever is refused now crashes too and is taken for the cause
+            self.system.fail(f"{self.name} crashed: {self.cause}")
+        self.end_incarnation("crashed", f"{self.name} crashed on it or while it held it: {self.cause}", error)
         self.system.hooks.crashed(self.name, error, retry_in)
         if retry_in is None:
             self._go_down(None)
-            self.system.fail(f"{self.name} crashed: {self.cause}")
             return
         if retry_in == RETRY:
             self._go_down(retry_in)
@@ -197,7 +189,7 @@ class Cell(Runner):
 
     def ask_to_stop(self) -> None:
         """Have what waits handled, and then leave; what is kept for a rebuilt actor is refused."""
-        self.call(self.leave)
+        self.call(self._stop)
 
     def seal(self) -> None:
         """Refuse whatever is left and whatever may come; if it has not ended it hangs, and is abandoned."""

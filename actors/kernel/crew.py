@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ class Member(Runner):
     def handle(self, post: Post) -> None:
         """See Runner."""
         if post.owner is KERNEL:
-            self.leave()
+            self._stop()
             return
         try:
             self.measured(self._actor, post)
@@ -48,17 +48,8 @@ class Crew:
         self.state, self.cause, self.ready = State.STARTING, "", Future[None]()
         self.error: BaseException | None = None
         self._capacity = capacity
-        self._members = [Member(number, self) for number in range(1, size + 1)]
-
-    @property
-    def runners(self) -> Sequence[Runner]:
-        """Its members."""
-        return self._members
-
-    @property
-    def ends(self) -> tuple[Future[None], ...]:
-        """Done when each member has ended."""
-        return tuple(member.ended for member in self._members)
+        self.runners = [Member(number, self) for number in range(1, size + 1)]
+        self.ends = tuple(member.ended for member in self.runners)
 
     def deliver(self, message: Any, /) -> None:
         """Take a message unless there are too many."""
@@ -74,13 +65,13 @@ class Crew:
 
     def ask_to_stop(self) -> None:
         """Have what waits handled, and then everyone leave."""
-        for _ in self._members:
+        for _ in self.runners:
             self.mailbox.put(Post(None, copy_context(), 0.0, KERNEL))
 
     def seal(self) -> None:
         """Refuse whatever is left and whatever may come; whose member hangs is refused too."""
         self.state = State.STOPPED
-        for member in self._members:
+        for member in self.runners:
             if not member.ended.done():
                 member.forsake()
                 if member.inbox.current and (reply_to := request(member.inbox.current.message)) is not None:

@@ -81,10 +81,6 @@ class Runner(pykka.ThreadingActor):
         pykka.ActorRegistry.register(self.actor_ref)
         self._start_actor_loop()
 
-    def leave(self) -> None:
-        """End pykka's part of it, after the post that is being handled."""
-        self._stop()
-
     def forsake(self) -> None:
         """Have a thread that hangs end if it ever can."""
         self.actor_stopped.set()

@@ -1,12 +1,13 @@
 """The market coordinator: which bars the desk believes."""
 
+import datetime as dt
 from typing import assert_never
 
-from actors.domain.bars import fault
+from actors.domain.bars import Fault, fault, last_session
 from actors.kernel.me import Me
 from messages import market
 from messages.addresses import Ref, Refused
-from messages.market import Fetch, Fetched
+from messages.market import Bars, Fetch, Fetched
 from messages.tasks import Finished, RefreshBars, Run
 from storage import bars
 from storage.connections import Reader
@@ -40,10 +41,16 @@ class MarketCoordinator:
         self._source.tell(Fetch(symbol, self._me.reply_to(run, of=self._source, within=FETCH_WITHIN)))
 
     def _check(self, run: Run, fetched: Fetched) -> None:
-        found = fault(fetched.bars)
+        found = fault(fetched.bars) or self._to_come(fetched.bars)
         if found is None:
             changes = bars.replace(self._read, fetched.symbol, fetched.bars)
             run.reply_to.tell(Finished(run.lease, changes))
         else:
             place = f"{fetched.place} line {fetched.first_line + found.row}"
             run.reply_to.refuse("invalid", f"{place}: {found.sentence}")
+
+    def _to_come(self, fetched: Bars) -> Fault | None:
+        """A session that is not over anywhere: one such slip would make every other symbol's prices look old."""
+        latest = dt.datetime.fromtimestamp(self._me.clock.utc() / 1e6, dt.UTC).date() + dt.timedelta(days=1)
+        last = last_session(fetched)
+        return Fault(len(fetched) - 1, f"date {last} is still to come") if last > latest else None

@@ -1,15 +1,22 @@
 """The csv source: a person's folder with one file of daily prices for each symbol."""
 
+import re
 from pathlib import Path
 from typing import Final, assert_never
 
+from actors.domain.rows import BadRows
 from actors.market.prices import BadPrices, parse
 from messages import market
 from messages.market import Fetch, Fetched, Resolve, Resolved
 from messages.values import Symbol
+from storage.files import Unreadable, read_text
 
-LARGEST: Final = 10_000_000
+LARGEST: Final = 5_000_000
 """Bytes a file may have; a hundred years of daily bars are 2 MB."""
+
+
+NAME: Final = re.compile(r"[A-Za-z0-9.^=_-]{1,20}")
+"""What a symbol may look like; files of other names are not prices."""
 
 
 class FolderSource:
@@ -31,7 +38,7 @@ class FolderSource:
     def _resolve(self, resolve: Resolve) -> None:
         try:
             have = self._files()
-        except BadPrices as error:
+        except (BadPrices, BadRows, Unreadable) as error:
             resolve.reply_to.refuse("invalid", str(error))
             return
         known = tuple((name, Symbol(name.upper())) for name in resolve.names if name.upper() in have)
@@ -41,7 +48,7 @@ class FolderSource:
     def _fetch(self, fetch: Fetch) -> None:
         try:
             fetched = self._read(fetch)
-        except BadPrices as error:
+        except (BadPrices, BadRows, Unreadable) as error:
             fetch.reply_to.refuse("invalid", str(error))
         else:
             fetch.reply_to.tell(fetched)
@@ -50,13 +57,8 @@ class FolderSource:
         path = self._files().get(fetch.symbol)
         if path is None:
             raise BadPrices(f"folder {self._folder}: has no {fetch.symbol}.csv; put it there")
-        try:
-            if (size := path.stat().st_size) >= LARGEST:
-                raise BadPrices(f"{path}: has {size / 1e6:.1f} MB; prices of one symbol may have {LARGEST / 1e6:.0f}")
-            with path.open(encoding="utf-8-sig", newline="") as lines:
-                return Fetched(fetch.reply_to.about, fetch.symbol, parse(lines, str(path)), str(path), 2)
-        except (OSError, UnicodeError) as error:
-            raise BadPrices(f"{path}: cannot be read ({error})") from error
+        bars = parse(read_text(path, LARGEST, "prices of one symbol"), str(path))
+        return Fetched(fetch.reply_to.about, fetch.symbol, bars, str(path), 2)
 
     def _files(self) -> dict[str, Path]:
         try:
@@ -65,4 +67,9 @@ class FolderSource:
             raise BadPrices(
                 f"folder {self._folder}: cannot be read ({error.strerror}); set folder under [market] in desk.toml"
             ) from error
-        return {path.stem.upper(): path for path in found if path.suffix.lower() == ".csv"}
+        files = dict[str, Path]()
+        for path in found:
+            named = path.suffix.lower() == ".csv" and NAME.fullmatch(path.stem)
+            if named and (other := files.setdefault(path.stem.upper(), path)) is not path:
+                raise BadPrices(f"folder {self._folder}: has both {other.name} and {path.name}; keep one of them")
+        return files

@@ -1,11 +1,12 @@
 """Daily bars as text: `date,open,high,low,close,volume[,adj_close]`, one line a session."""
 
-import csv
+import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
 
+from actors.domain.rows import rows
 from messages.errors import TroupeError
 from messages.market import Bars
 
@@ -17,28 +18,23 @@ class BadPrices(TroupeError):
     """A file of prices that cannot be read; the message names file and line."""
 
 
-def parse(lines: Iterable[str], place: str) -> Bars:
+def parse(text: str, place: str) -> Bars:
     """The bars of one file, its first line being the header. Without `adj_close` the closes are taken as adjusted.
 
     Figures are read as they stand, NaN too: whether they can be true is for `actors.domain.bars.fault`.
+    Raises BadPrices, BadRows.
     """
-    rows = csv.reader(lines)
-    try:
-        first, *body = [*rows] or [list[str]()]
-    except csv.Error as error:
-        raise BadPrices(f"{place} line {rows.line_num}: {error}; is a quotation mark never closed?") from None
+    first, *body = rows(text, place) or [list[str]()]
     header = [name.strip().lower() for name in first]
     if tuple(header) not in (HEADER, (*HEADER, ADJUSTED)):
         raise BadPrices(f"{place} line 1: the header is {','.join(header)!r}; write {','.join(HEADER)}[,{ADJUSTED}]")
-    while body and not body[-1]:
-        body.pop()  # empty lines at the end; in between they would be counted wrong
     return bars(body, len(header), place)
 
 
-def bars(rows: Iterable[Sequence[str]], width: int, place: str, *, first_line: int = 2) -> Bars:
-    """The bars of rows of text in the order of the header. Raises BadPrices."""
+def bars(body: Iterable[Sequence[str]], width: int, place: str, *, first_line: int = 2) -> Bars:
+    """The bars of rows of text, dates and figures in the order of the header. Raises BadPrices."""
     days, figures = list[np.datetime64](), list[list[float]]()
-    for line, row in enumerate(rows, first_line):
+    for line, row in enumerate(body, first_line):
         if len(row) != width:
             raise BadPrices(f"{place} line {line}: has {len(row)} fields, the header {width}; write one for each")
         try:
@@ -58,4 +54,4 @@ def bars(rows: Iterable[Sequence[str]], width: int, place: str, *, first_line: i
 def _day(text: str) -> np.datetime64:
     if len(text) != len("2013-03-01") or text[4] != "-":
         raise ValueError(text)  # numpy takes a bare year, of any length, for its first day
-    return np.datetime64(text, "D")
+    return np.datetime64(dt.date.fromisoformat(text), "D")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from messages.errors import TroupeError
+from storage.files import read_text
 from storage.home import Home
 
 PREFIX: Final = "TROUPE_"
@@ -32,7 +33,10 @@ class Settings:
 
 
 def load(home: Home) -> Settings:
-    """Read them; a variable such as TROUPE_MARKET__SOURCE, in any case, goes before the file. Raises BadSettings."""
+    """Read them; a variable such as TROUPE_MARKET__SOURCE, in any case, goes before the file.
+
+    Raises BadSettings, Unreadable.
+    """
     written = _file(home)
     variables = {name: text for name, text in os.environ.items() if name.upper().startswith(PREFIX)}
     if not written and not variables:
@@ -43,13 +47,9 @@ def load(home: Home) -> Settings:
 
 
 def _file(home: Home) -> dict[str, Any]:
-    try:
-        if (size := home.settings.stat().st_size) > LARGEST:
-            raise BadSettings(f"{home.settings}: has {size / 1e6:.1f} MB; settings may have {LARGEST / 1e6:.1f}")
-        return tomllib.loads(home.settings.read_text("utf-8"))
-    except FileNotFoundError:
+    if not home.settings.exists():
         return {}
+    try:
+        return tomllib.loads(read_text(home.settings, LARGEST, "settings"))
     except tomllib.TOMLDecodeError as error:
         raise BadSettings(f"{home.settings}: is not TOML ({error})") from error
-    except (OSError, UnicodeError) as error:
-        raise BadSettings(f"{home.settings}: cannot be read ({error})") from error

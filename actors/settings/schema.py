@@ -70,7 +70,7 @@ class _Schema(_Sections, BaseSettings):
 def checked(written: dict[str, Any], variables: Mapping[str, str], home: Home) -> Settings:
     """The settings of a file's content and of the variables in the environment. Raises BadSettings."""
     for name in variables:
-        if not re.fullmatch(f"{PREFIX}({'|'.join(_Schema.model_fields)})__.+", name, re.IGNORECASE):
+        if not re.fullmatch(f"{PREFIX}({'|'.join(_Schema.model_fields)})__[a-z]+(_[a-z]+)*", name, re.IGNORECASE):
             sections = ", ".join(f"{PREFIX}{section.upper()}__…" for section in _Schema.model_fields)
             raise BadSettings(f"environment: {name}: is not a setting; they are {sections}")
     try:

@@ -4,6 +4,8 @@ import datetime as dt
 from decimal import Decimal
 
 from actors.domain import facts, valuation
+from actors.domain.bars import last_session
+from actors.domain.rules import STALE_DAYS
 from messages.database import Statement
 from messages.errors import TroupeError
 from messages.market import Bars
@@ -35,9 +37,9 @@ def compute_facts(read: Reader, work: ComputeFacts, correlation_id: CorrelationI
 def value_portfolio(
     read: Reader, work: ValuePortfolio, currency: str, correlation_id: CorrelationId, now: int
 ) -> Statement:
-    """The portfolio at the last closes up to that session."""
+    """The portfolio at the last closes up to that session, none of them older than what the rules call stale."""
     held = ledger.held(read)
-    closes = {position.symbol: _close(_bars(read, position.symbol, work.as_of)) for position in held}
+    closes = {position.symbol: _close(read, position.symbol, work.as_of) for position in held}
     valued = valuation.value(work.as_of, currency, held, ledger.cash(read), closes)
     return valuations.insert(valued, correlation_id, now)
 
@@ -49,5 +51,11 @@ def _bars(read: Reader, symbol: Symbol, as_of: dt.date) -> Bars:
     return found
 
 
-def _close(found: Bars) -> Decimal:
+def _close(read: Reader, symbol: Symbol, as_of: dt.date) -> Decimal:
+    found = _bars(read, symbol, as_of)
+    if (age := (as_of - last_session(found)).days) > STALE_DAYS:
+        raise Impossible(
+            f"{symbol}: its last close is of {last_session(found)}, {age} days before {as_of}; "
+            "bring its prices up to date, or import holdings without it"
+        )
     return Decimal(repr(float(found.close[-1])))

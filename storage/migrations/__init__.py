@@ -73,7 +73,7 @@ def open_for_writing(
 
 def open_for_reading(home: Home) -> tuple[Reader, dict[str, str]]:
     """A reader of a desk that exists, and what is fixed in its home. Raises NoDesk, DatabaseUnusable, SchemaTooNew."""
-    if not home.database.exists():
+    if not home.holds_a_desk():
         raise NoDesk(f"home {home.path}: no desk has run here yet; begin with `run.py once`, or name it with --home")
     read = Reader(home.database)
     have, newest = read.rows(tuple[int], "PRAGMA user_version")[0][0], len(known())
@@ -149,7 +149,7 @@ def _agree(connection: WriteConnection, home: Home, fixed: dict[str, str]) -> No
     for name, value in fixed.items():
         if have.setdefault(name, value) != value:
             raise WrongHome(
-                f"home {home.path}: was begun with {name} = {have[name]}, {home.settings.name} now says {value}; "
+                f"home {home.path}: was begun with {name} = {have[name]}, the settings now say {value}; "
                 f"set it back or choose another home with --home"
             )
     fetch(raw, "BEGIN IMMEDIATE")

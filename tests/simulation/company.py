@@ -77,9 +77,7 @@ class Exposed:
 
     def on_receive(self, message: Any, /) -> None:
         """See Actor."""
-        if isinstance(message, Refused):
-            what = "lease" if isinstance(message.about, Lease) else type(message.about).__name__
-            self._storm.hits[f"{self._name}: {what} refused, {message.code}"] += 1
+        self._note(message)
         fault = None if request(message) is None else self._storm.take(self._name)
         match fault and fault.kind:
             case "raise":
@@ -94,6 +92,11 @@ class Exposed:
                 self._hold_back(message, SLOW)
             case _:
                 self._inner.on_receive(message)
+
+    def _note(self, message: object) -> None:
+        if isinstance(message, Refused):
+            what = "lease" if isinstance(message.about, Lease) else type(message.about).__name__
+            self._storm.hits[f"{self._name}: {what} refused, {message.code}"] += 1
 
     def _hold_back(self, message: Any, wait: float | None) -> None:
         held_back = HeldBack(message.reply_to, wait, self._system)
@@ -116,7 +119,7 @@ class StormySystem(TestSystem):
         super().__init__(seed, bus=bus, flush=self._settle_in_a_crowd)
         self._flush = flush
         self._storm, self._rooms, self._refs = storm, rooms, dict[str, Ref[Any]]()
-        self.living, self.submitted = dict[str, Any](), list[tuple[str, Probe[Submitted]]]()
+        self.living, self.submitted = dict[str, Any](), list[tuple[str, Probe[Submitted | Refused]]]()
 
     def add(
         self, ref: Ref[M], build: Callable[[Me[M]], Actor[M]], policy: Policy = REBUILD, *, capacity: int = 1_000
@@ -169,11 +172,11 @@ class StormySystem(TestSystem):
 
     def _crowd(self) -> None:
         for _ in range(self._rooms.get("database", 1_000)):
-            self._refs["database"].tell(Write((), Probe[Committed]()))
+            self._refs["database"].tell(Write((), Probe[Committed | Refused]()))
 
     def _submit(self) -> None:
         """More tasks that change nothing: two for either kind of hands, and one that needs both."""
-        probe, turn = Probe[Submitted](), self._storm.turn
+        probe, turn = Probe[Submitted | Refused](), self._storm.turn
         first, second, third = (f"refresh_bars/{symbol}/turn {turn}" for symbol in SYMBOLS)
         new = (
             NewTask(first, "data", RefreshBars(SYMBOLS[0])),

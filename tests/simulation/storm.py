@@ -79,6 +79,8 @@ def brew(chance: random.Random, *, mild: bool, turns: int) -> Storm:
     kinds = HARMFUL if mild or chance.random() < 0.5 else (chance.choice(HARMFUL),)  # the same again and again
     faults = [_harmful(chance, chance.choice(kinds), turns) for _ in range(harm)]
     faults += [_harmless(chance, turns) for _ in range(chance.randrange(5))]
+    stops = [fault.turn for fault in faults if fault.kind == "stop" and chance.random() < 0.5]
+    faults += [Fault(turn + chance.randrange(12), "crowd", "database") for turn in stops]  # while it drains
     return Storm(faults)
 
 
@@ -107,6 +109,8 @@ def _harmless(chance: random.Random, turns: int) -> Fault:
             actor = ""
         case "crowd":
             actor = chance.choice(("database", "settling"))
+        case "slow":
+            actor = chance.choice(("market", "research", "workers", "database"))
         case _:
-            actor = chance.choice(("market", "research", "workers", *(["database"] if kind == "slow" else [])))
+            actor = chance.choice(("market", "research", "workers"))
     return Fault(chance.randrange(turns), kind, actor)

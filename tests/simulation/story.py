@@ -63,7 +63,7 @@ class Story:
     template: Path
     wishes: tuple[Wish, ...]
     storm: Storm = field(default_factory=lambda: Storm(()))
-    rooms: Mapping[str, int] = field(default_factory=dict)
+    rooms: Mapping[str, int] = field(default_factory=dict[str, int])
     threads: int = 2
     mild: bool = True
     home: Home = field(init=False)
@@ -72,7 +72,7 @@ class Story:
     _desk: Desk | None = None
     _system: StormySystem = field(init=False)
     _books: set[Books] = field(default_factory=lambda: {NOTHING})
-    _kept: set[str] = field(default_factory=set)
+    _kept: set[str] = field(default_factory=set[str])
 
     def live(self) -> Contents:
         """Until every wish is fulfilled and every task has ended; what the desk has worked out."""
@@ -127,9 +127,12 @@ class Story:
             except (ToldToStop, DeskFailed, StartFailed):
                 self._stop()
             except DeskRefused as refused:
-                assert refused.code in NOT_NOW, f"{refused.code}: {refused}"
-            except RoundFailed as failed:
-                assert not self.mild, failed
+                if refused.code not in NOT_NOW:
+                    raise
+                self.storm.hits[f"person: refused, {refused.code}"] += 1
+            except RoundFailed:
+                if self.mild:
+                    raise
                 self.storm.hits["asked again"] += 1
         raise AssertionError("it takes too many desks")
 
@@ -185,6 +188,7 @@ class Story:
         if drained:
             self.storm.hits["drained"] += 1
             assert not [row for row in tasks.newest(read, 10_000) if row.state == "leased"], "drained, and yet leased"
+            assert all(len(probe.received) == 1 for _, probe in self._system.submitted), "submitted, and not answered"
         _close(read)
 
     def _count(self) -> None:

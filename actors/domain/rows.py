@@ -1,0 +1,25 @@
+"""Comma-separated text as rows that can be named by their line."""
+
+import csv
+import io
+
+from messages.errors import TroupeError
+
+
+class BadRows(TroupeError):
+    """Text that is not such rows; the message names place and line."""
+
+
+def rows(text: str, place: str) -> list[list[str]]:
+    """The fields of each line, the n-th row being line n; empty lines at the end are left out. Raises BadRows."""
+    reader, found = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True), list[list[str]]()
+    try:
+        for row in reader:
+            found.append(row)
+            if reader.line_num != len(found):
+                raise BadRows(f"{place} line {len(found)}: has a line break between quotation marks; leave it out")
+    except csv.Error as error:
+        raise BadRows(f"{place} line {reader.line_num}: {error}; is a quotation mark never closed?") from None
+    while found and not found[-1]:
+        found.pop()
+    return found
