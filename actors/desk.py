@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from actors.console.access import Access
 from actors.database import DatabaseWriter
 from actors.kernel.bus import Bus
+from actors.kernel.edges import Promise
 from actors.kernel.system import STOP_DESK, System
 from actors.market.coordinator import MarketCoordinator
 from actors.market.folder import FolderSource
@@ -19,9 +21,12 @@ from actors.workers.worker import Worker
 from messages import console, database, market, research, trading
 from messages.addresses import Down, Ref, Refused, ReplyTo
 from messages.database import Committed, Write
-from messages.tasks import ComputeFacts, Drain, Drained, Recommend, RefreshBars, Run, ValuePortfolio, Work
+from messages.tasks import ComputeFacts, Drain, Recommend, RefreshBars, Run, ValuePortfolio, Work
 from storage.connections import Operations, Reader
 from storage.home import Home
+
+TOLD: Final = "it was told to stop"
+"""Why a desk stops that nothing is wrong with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,9 @@ class Desk:
     def stop(self) -> list[str]:
         """Let what is in flight end, then stop everyone; the names of those that overran."""
         works = not self.system.failed.done()
-        self.system.fail("it was told to stop")  # so that whoever waits at an edge gives up
+        self.system.fail(TOLD)  # so that whoever waits at an edge gives up
         if works:  # what is not settled in time is queued again at the next start
-            _: Drained | Refused = self.system.ask(self.tasks, Drain, within=self._grace / 2)
+            drained = Promise()
+            self.tasks.tell(Drain(drained))
+            self.system.wait(self._grace / 2, drained.future)
         return self.system.stop(grace=self._grace / 2)

@@ -21,6 +21,8 @@ FULL_AGAIN: Final = 0.1
 """Seconds after which something is tried again that a full mailbox refused."""
 COMMIT_WITHIN: Final = 60.0
 """Seconds a write may take; after that the disk is as good as gone, and the desk stops and says so."""
+NO_FAULT: Final = frozenset({"full", "down"})
+"""Codes of refusals that cost no attempt. Who is down and does not say until when has stopped, and so will the desk."""
 FINAL: Final = frozenset({"invalid", "statement"})
 """Codes of refusals that trying again cannot mend."""
 
@@ -121,7 +123,7 @@ class TaskCoordinator:
     def _give_back(self, lease: Lease, refused: Refused) -> None:
         """It could not be done: gated, to be tried again, or dead."""
         why = f"{refused.code}: {refused.sentence}"
-        if refused.retry_at is not None or refused.code == "full":
+        if refused.retry_at is not None or refused.code in NO_FAULT:
             soonest = self._now() + round(FULL_AGAIN * 1e6)  # who is down may be asked again before it is back
             due = max(refused.retry_at or 0, soonest)
             self._settle(lease, queues.gate(lease, due, why))

@@ -18,13 +18,16 @@ def read_text(path: Path, largest: int, what: str) -> str:
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
+        try:
             about = os.fstat(descriptor)
             if not stat.S_ISREG(about.st_mode):
                 raise Unreadable(f"{path}: is not a file")
             if about.st_size > largest:
                 raise Unreadable(f"{path}: has {about.st_size / 1e6:.1f} MB; {what} may have {largest / 1e6:g}")
-            content = file.read(largest)
+            with open(descriptor, "rb", closefd=False) as file:
+                content = file.read(largest)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise Unreadable(f"{path}: cannot be read ({error.strerror})") from error
     try:

@@ -64,7 +64,7 @@ class Here:
     def import_holdings(self, text: str, origin: str) -> Done:
         """See Door."""
         file = import_holdings(self._access, text, origin)
-        return Done(len(file.lines), str(file.cash))
+        return Done(len(file.lines), f"{file.cash:f}")
 
 
 class There:

@@ -44,7 +44,7 @@ class _Holdings(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def application(access: Access, home: Home) -> Starlette:
-    """The API over this desk. Every answer is JSON, a refusal {"error": sentence}, with 503 if it is worth another try."""
+    """The API over this desk: every answer is JSON, a refusal {"error": sentence}, 503 if trying again may help."""
     source = access.prices
 
     def status(request: Request, body: bytes) -> object:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from actors.domain.rows import rows
+from actors.domain.rows import day, rows
 from messages.errors import TroupeError
 from messages.values import OutOfRange, to_units
 
@@ -88,7 +88,7 @@ def _line(origin: str, number: int, row: list[str], width: int) -> Line:
     acquired = None
     if len(row) > 3 and row[3]:
         try:
-            acquired = dt.datetime.strptime(row[3], "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
+            acquired = day(row[3])
         except ValueError:
             raise BadHoldings(f"{where}: acquired is {row[3]!r}; write a date such as 2013-03-01") from None
     return Line(number, name, quantity, cost, acquired)

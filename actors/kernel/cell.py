@@ -44,9 +44,6 @@ class Cell(Runner):
         self.runners, self.ends = (self,), (self.ended,)
         self.call(self._boot)
 
-    def begin(self) -> None:
-        """What there is to do was posted when it was made."""
-
     # On anyone's thread
 
     def deliver(self, message: Any, /) -> None:

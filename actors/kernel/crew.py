@@ -45,9 +45,10 @@ class Crew:
     def __init__(self, name: str, build: Callable[[], Actor[Any]], size: int, capacity: int, system: System) -> None:
         self.name, self.build, self.system, self.mailbox = name, build, system, Mailbox()
         self.mailbox.bury = self._bury
-        self.state, self.cause, self.ready = State.STARTING, "", Future[None]()
+        self.state, self.cause, self.ready = State.READY, "", Future[None]()  # stateless, hence ready
         self.error: BaseException | None = None
         self._capacity = capacity
+        self.ready.set_result(None)
         self.runners = [Member(number, self) for number in range(1, size + 1)]
         self.ends = tuple(member.ended for member in self.runners)
 
@@ -57,11 +58,6 @@ class Crew:
             self.system.bury(self.name, message, "full")
         else:
             self.mailbox.put(Post(message, copy_context(), self.system.clock.monotonic()))
-
-    def begin(self) -> None:
-        """Stateless, hence ready."""
-        self.state = State.READY
-        self.ready.set_result(None)
 
     def ask_to_stop(self) -> None:
         """Have what waits handled, and then everyone leave."""

@@ -54,27 +54,24 @@ class Agenda:
     """
 
     def __init__(self) -> None:
-        self._due, self._numbers = list[tuple[float, int, Callable[[], None], Void]](), count()
+        self.due, self._numbers = list[tuple[float, int, Callable[[], None], Void]](), count()
         self._sweep_at = SWEPT
-
-    def __len__(self) -> int:
-        return len(self._due)
 
     def add(self, due: float, action: Callable[[], None], void: Void) -> None:
         """Note it."""
-        heapq.heappush(self._due, (due, next(self._numbers), action, void))
-        if len(self._due) > self._sweep_at:
-            self._due = [entry for entry in self._due if not entry[3]()]
-            heapq.heapify(self._due)
-            self._sweep_at = SWEPT + 2 * len(self._due)
+        heapq.heappush(self.due, (due, next(self._numbers), action, void))
+        if len(self.due) > self._sweep_at:
+            self.due = [entry for entry in self.due if not entry[3]()]
+            heapq.heapify(self.due)
+            self._sweep_at = SWEPT + 2 * len(self.due)
 
     def first(self) -> float:
         """When the next one is due."""
-        return self._due[0][0] if self._due else float("inf")
+        return self.due[0][0] if self.due else float("inf")
 
     def pop(self) -> Callable[[], None]:
         """Take the next one out."""
-        return heapq.heappop(self._due)[2]
+        return heapq.heappop(self.due)[2]
 
 
 class Scheduler(Protocol):

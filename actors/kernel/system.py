@@ -25,7 +25,6 @@ from messages.errors import TroupeError
 M = TypeVar("M")
 R = TypeVar("R")
 STOP_DESK: Final = Policy.STOP_DESK
-REBUILD: Final = Policy.REBUILD
 SENTENCES: Final = {"full": "{} has no room for it", "down": "{} is down", "void": "{} was rebuilt"}
 
 
@@ -60,7 +59,7 @@ class System:
         self,
         ref: Ref[M],
         build: Callable[[Me[M]], Actor[M]],
-        policy: Policy = REBUILD,
+        policy: Policy = Policy.REBUILD,
         *,
         capacity: int = 1_000,
     ) -> None:
@@ -85,7 +84,6 @@ class System:
         self.scheduler.start(self.watch, self.fail)
         for cell in self.cells:
             self._started += 1
-            cell.begin()
             for runner in cell.runners:
                 self.run_runner(runner)
             self.wait(within, cell.ready, self.failed)
@@ -118,14 +116,17 @@ class System:
             self.failed.set_result(reason)
 
     def ask(self, ref: Ref[M], make: Callable[[ReplyTo[R | Refused]], M], *, within: float) -> R | Refused:
-        """Tell `make(reply_to)` and wait. For edges: raises WouldBlock on actor, loop and scheduler threads.
+        """Tell `make(reply_to)` and wait, unless the desk is about to stop: then nobody may be left to answer.
 
+        For edges: raises WouldBlock on actor, loop and scheduler threads.
         Where `make` is a lambda, write the type of the answer on the left, so that R can be inferred.
         """
         refuse_to_wait(ref.name)
         promise = Promise()
         ref.tell(make(promise))
-        self.wait(within, promise.future)
+        self.wait(within, promise.future, self.failed)
+        if self.failed.done():
+            promise.refuse("down", f"the desk is stopping: {self.failed.result()}")
         answer: R | Refused = promise.now_or_late(ref.name, within)
         return answer
 

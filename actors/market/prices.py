@@ -1,12 +1,11 @@
 """Daily bars as text: `date,open,high,low,close,volume[,adj_close]`, one line a session."""
 
-import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
 
-from actors.domain.rows import rows
+from actors.domain.rows import day, rows
 from messages.errors import TroupeError
 from messages.market import Bars
 
@@ -38,7 +37,7 @@ def bars(body: Iterable[Sequence[str]], width: int, place: str, *, first_line: i
         if len(row) != width:
             raise BadPrices(f"{place} line {line}: has {len(row)} fields, the header {width}; write one for each")
         try:
-            days.append(_day(row[0].strip()))
+            days.append(np.datetime64(day(row[0].strip()), "D"))
             figures.append([float(field) for field in row[1:]])
         except ValueError:
             raise BadPrices(f"{place} line {line}: {','.join(row)!r} is not a date and figures") from None
@@ -49,9 +48,3 @@ def bars(body: Iterable[Sequence[str]], width: int, place: str, *, first_line: i
     opens, highs, lows, closes, volumes = columns[:5]
     adjusted = columns[5] if width == len(HEADER) + 1 else closes
     return Bars(np.array(days), opens, highs, lows, closes, volumes, adjusted)
-
-
-def _day(text: str) -> np.datetime64:
-    if len(text) != len("2013-03-01") or text[4] != "-":
-        raise ValueError(text)  # numpy takes a bare year, of any length, for its first day
-    return np.datetime64(dt.date.fromisoformat(text), "D")

@@ -7,6 +7,7 @@ from actors.kernel.supervision import State
 from actors.kernel.system import StartFailed
 from actors.settings.reading import Settings
 from messages.tasks import Drain
+from storage.connections import DatabaseUnusable, WriteConnection
 from storage.home import Home
 from storage.migrations import WrongHome, open_for_reading
 from tests.desks import StagedDesk
@@ -75,6 +76,24 @@ def test_the_crash_of_whoever_is_never_rebuilt_stops_the_desk_and_the_next_one_e
     assert second.begin() == begun
     assert len(second.once().recommendations) == 2
     assert {row.state for row in second.tasks()} == {"done"}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_writer_that_crashes_is_the_reason_and_not_the_coordinator_whose_write_is_lost(
+    home: Home, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    desk = StagedDesk(home, seed=seed).start()
+    desk.import_text(HOLDINGS)
+
+    def full(*_: object) -> None:
+        raise DatabaseUnusable("database desk.sqlite3: database or disk is full")
+
+    monkeypatch.setattr(WriteConnection, "commit", full)
+    with pytest.raises((DeskFailed, DeskRefused)):
+        desk.begin()
+
+    assert desk.system.failed.result(0) == "database crashed: database desk.sqlite3: database or disk is full"
+    desk.desk.stop()
 
 
 def test_a_desk_that_has_failed_stops_without_draining(desk: StagedDesk) -> None:

@@ -10,7 +10,7 @@ from actors.kernel.supervision import CRASHES, State
 from actors.kernel.testing import Probe
 from actors.tasks import ATTEMPTS, FULL_AGAIN
 from messages.addresses import Refused
-from messages.database import Statement
+from messages.database import Committed, Statement, Write
 from messages.tasks import Drained, Finished, Lease, Run, Submit, Submitted
 from messages.values import CorrelationId
 from storage import tasks as stored
@@ -223,7 +223,7 @@ def test_a_gate_whose_time_has_come_already_is_tried_again_soon_and_not_in_a_bus
     assert queues.row("a").attempts == 1
 
 
-@pytest.mark.parametrize("code", ["crashed", "down", "late"])
+@pytest.mark.parametrize("code", ["crashed", "late"])
 def test_the_kernels_refusals_cost_an_attempt(queues: Queues, code: str) -> None:
     queues.submit(task("a"))
     queues.refuse("a", code)
@@ -232,10 +232,11 @@ def test_the_kernels_refusals_cost_an_attempt(queues: Queues, code: str) -> None
     assert queues.row("a").run_after > EPOCH
 
 
-def test_a_full_mailbox_costs_no_attempt_and_is_tried_again_soon(queues: Queues) -> None:
+@pytest.mark.parametrize("code", ["full", "down"])
+def test_a_full_mailbox_and_a_worker_that_has_stopped_cost_no_attempt(queues: Queues, code: str) -> None:
     queues.submit(task("a"))
     for _ in range(10):
-        queues.refuse("a", "full")
+        queues.refuse("a", code)
         queues.system.advance(0.1)
     queues.finish("a")
 
@@ -502,6 +503,21 @@ def test_nothing_is_lost_when_the_writers_mailbox_is_full(home: Home, seed: int)
     assert set(queues.states().values()) == {"done"}
     assert len(effects(queues.read)) == 40
     assert not queues.system.failed.done()
+
+
+def test_whoever_submits_while_the_writers_mailbox_is_full_is_told_so_at_once(home: Home) -> None:
+    codes = set[str]()
+    for seed in range(10):  # whether the writer or the coordinator comes first
+        queues, probe = Queues(home, seed=seed, capacity=1).start(), Probe[Submitted | Refused]()
+        queues.database.tell(Write((), Probe[Committed | Refused]()))
+        queues.tasks.tell(Submit((task(f"t{seed}"),), ROUND, probe))
+        queues.system.settle()
+        queues.stop()
+
+        [answer] = probe.received
+        codes.add(answer.code if isinstance(answer, Refused) else "kept")
+        assert (f"t{seed}" in queues.states()) == isinstance(answer, Submitted)
+    assert codes == {"kept", "full"}
 
 
 def test_counts_are_by_queue_and_state(queues: Queues) -> None:

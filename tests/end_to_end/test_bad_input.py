@@ -2,14 +2,16 @@
 
 import hashlib
 import json
+import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.places import Ended, Place, Program, sample_lines, until
+from tests.end_to_end.places import RUN, Ended, Place, Program, sample_lines, until
 
 HOLDING = Path(__file__).with_name("holding.py")
 HEADER = "symbol,quantity,cost\n"
@@ -63,6 +65,8 @@ def test_settings_that_are_wrong(unchanged: Place, text: str, words: tuple[str, 
     [
         ("TROUPE_WORKERS__THREADS", "0", ("TROUPE_WORKERS__THREADS", "greater than or equal to 1")),
         ("TROUPE_WORKERS__HANDS", "2", ("TROUPE_WORKERS__HANDS", "threads")),
+        ("TROUPE_WORKERS__THREADS__X", "2", ("TROUPE_WORKERS__THREADS__X", "is not a setting")),
+        ("TROUPE_DESK__CURRENCY", "EUR", ("currency = USD", "the settings now say EUR")),
         ("TROUPE_KITCHEN", "2", ("TROUPE_KITCHEN", "TROUPE_WORKERS__")),
         ("TROUPE_RESEARCH__WATCH", "AAPL", ("TROUPE_RESEARCH__WATCH", "JSON")),
     ],
@@ -70,7 +74,7 @@ def test_settings_that_are_wrong(unchanged: Place, text: str, words: tuple[str, 
 def test_variables_that_are_wrong(unchanged: Place, name: str, value: str, words: tuple[str, ...]) -> None:
     unchanged.environment[name] = value
 
-    assert_refused(unchanged.run("once", "--json"), "environment", *words)
+    assert_refused(unchanged.run("once", "--json"), *words)
 
 
 def test_serve_refuses_settings_that_are_wrong_as_well(unchanged: Place) -> None:
@@ -91,7 +95,7 @@ def test_serve_refuses_settings_that_are_wrong_as_well(unchanged: Place) -> None
         (f"{HEADER}MSFT,1,2\nNOPE,1,2\n", ("line 3", "NOPE")),
         (f"{HEADER}AAPL,1,2\nMSFT,1,2\naapl,3,4\n", ("line 4", "AAPL", "line 2")),
         (f"{HEADER}AAPL,1,2\nCASH:EUR,1,1\n", ("line 3", "EUR", "USD")),
-        (f"{HEADER}AAPL,9e9,9e9\n", ("line 2", "9e9 times 9e9")),
+        (f"{HEADER}AAPL,9000000000,9000000000\n", ("line 2", "9000000000 times 9000000000")),
         (f'{HEADER}"AAPL{",1" * 200_000}\n', ("line 2", "quotation mark")),
         (HEADER + "1" * BIG, ("10.0 MB",)),
     ],
@@ -108,6 +112,55 @@ def test_holdings_that_cannot_be_read(unchanged: Place) -> None:
 
     assert_refused(unchanged.run("import", "nothing.csv", "--json"), "nothing.csv", "No such file")
     assert_refused(unchanged.run("import", "binary.csv", "--json"), "binary.csv", "UTF-8")
+
+
+# What is no file
+
+SPECIAL = 5.0
+"""Seconds within which a special file is refused; reading it would never end."""
+
+
+def test_holdings_that_are_no_file_are_refused_at_once(unchanged: Place) -> None:
+    os.mkfifo(unchanged.path / "pipe.csv")
+
+    for name in ("/dev/zero", "pipe.csv", "/", "/dev/stdin"):
+        assert_refused(unchanged.start("import", name).wait(SPECIAL), f"{name}: is not a file")
+
+
+def test_settings_that_are_a_pipe_are_refused_at_once(unchanged: Place) -> None:
+    os.mkfifo(unchanged.home / "desk.toml")
+
+    for command in ("once", "serve"):
+        assert_refused(unchanged.start(command).wait(SPECIAL), "desk.toml: is not a file")
+
+
+def test_prices_that_are_a_pipe_are_refused_at_once(prices: Place) -> None:
+    file = prices.home / "prices" / "AAPL.csv"
+    file.unlink()
+    os.mkfifo(file)
+
+    assert_refused(prices.start("once", "--json").wait(SPECIAL), f"{file}: is not a file")
+
+
+def test_two_files_of_one_symbol_are_refused_and_both_named(prices: Place) -> None:
+    (prices.home / "prices" / "aapl.csv").touch()
+
+    assert_refused(prices.run("once", "--json"), "has both AAPL.csv and aapl.csv; keep one of them")
+
+
+# Lines and outputs
+
+
+def test_a_file_name_with_a_line_break_and_an_escape_stays_one_line(unchanged: Place) -> None:
+    (unchanged.path / "a\nb\x1b[31m.csv").write_text("rubbish")
+
+    assert_refused(unchanged.run("import", "a\nb\x1b[31m.csv"), r"a\nb\x1b[31m.csv line 1")
+
+
+def test_a_report_that_cannot_be_written_is_one_line_and_an_error(sample: Place) -> None:
+    ended = sample.execute("sh", "-c", f"exec {sys.executable} {RUN} once --json > /dev/full").wait()
+
+    assert_refused(ended, "standard output", "No space left on device")
 
 
 # Prices
@@ -141,9 +194,10 @@ def unclosed(rows: Rows) -> None:
         (spoilt(100, 2, "0"), ("line 102", "high is 0")),
         (swapped, ("line 103", "does not come after")),
         (with_a_gap, ("11 days after", "more than 10")),
-        (unclosed, ("quotation mark",)),
+        (unclosed, ("line 102", "quotation mark")),
+        (spoilt(100, 4, "500.0"), ("line 102", "close 500.0 is not between low", "and high")),
     ],
-    ids=["nan", "zero", "out of order", "gap", "quotation mark"],
+    ids=["nan", "zero", "out of order", "gap", "quotation mark", "out of range"],
 )
 def test_prices_that_are_wrong(prices: Place, spoil: Callable[[Rows], None], words: tuple[str, ...]) -> None:
     before = prices.tables("tasks", "sqlite_sequence")
@@ -156,6 +210,18 @@ def test_prices_that_are_wrong(prices: Place, spoil: Callable[[Rows], None], wor
     assert_refused(ended, "AAPL.csv", *words)
     assert prices.tables("tasks", "sqlite_sequence") == before
     assert {state for (state,) in prices.rows("SELECT state FROM tasks")} == {"done", "dead"}
+
+
+def test_a_held_symbol_whose_prices_have_ended_makes_no_round(prices: Place) -> None:
+    rows = list(sample_lines("AAPL"))
+    write(prices, rows[:300])
+    write(prices, list(sample_lines("MSFT"))[:350], "MSFT")
+    (prices.path / "mine.csv").write_text(f"{HEADER}AAPL,1,2\nMSFT,1,2\n")
+    prices.run("import", "mine.csv")
+
+    ended = prices.run("once", "--json")
+
+    assert_refused(ended, f"AAPL: its last close is of {rows[299][0]}", f"days before {rows[349][0]}")
 
 
 @pytest.mark.long
@@ -183,9 +249,9 @@ def prices(place: Place) -> Place:
     return place
 
 
-def write(place: Place, rows: Rows) -> None:
+def write(place: Place, rows: Rows, symbol: str = "AAPL") -> None:
     lines = ["date,open,high,low,close,volume,adj_close", *(",".join(row) for row in rows)]
-    (place.home / "prices" / "AAPL.csv").write_text("\n".join(lines) + "\n")
+    (place.home / "prices" / f"{symbol}.csv").write_text("\n".join(lines) + "\n")
 
 
 # The home and its database
@@ -222,12 +288,25 @@ def test_a_database_of_something_else_is_left_alone(place: Place) -> None:
     assert place.tables() == before
 
 
-def test_a_home_that_cannot_be_written(place: Place) -> None:
+def test_a_home_that_cannot_be_used(place: Place) -> None:
     (place.path / "file").write_text("mine")
 
     for home in ("file", "file/desk"):
-        assert_refused(place.run("once", "--home", home), home, "cannot be written", "--home")
+        assert_refused(place.run("once", "--home", home), home, "cannot be used", "--home")
     assert (place.path / "file").read_text() == "mine"
+
+
+def test_a_home_whose_name_is_too_long_is_one_line(place: Place) -> None:
+    for command in ("status", "once"):
+        assert_refused(place.run(command, "--home", "x" * 300), "x" * 300, "File name too long")
+
+
+def test_a_log_that_is_a_directory_is_one_line(sample: Place) -> None:
+    (sample.home / "desk.log").unlink()
+    (sample.home / "desk.log").mkdir()
+
+    for command in ("once", "serve"):
+        assert_refused(sample.run(command), str(sample.home), "cannot be used (Is a directory)", "--home")
 
 
 @pytest.mark.parametrize("command", ["tasks", "status", "why abcd"])
@@ -292,20 +371,17 @@ def test_a_task_that_cannot_be_decoded_is_dead_and_shown_and_the_round_is_whole(
     shown = sample.run("tasks", "--json", "--limit", "100").json["tasks"]
     assert {each["key"]: each["error"] for each in shown if each["state"] != "done"} == {
         "odd": "task type refresh_bars: its stored payload cannot be decoded "
-        "(Expected `str`, got `int` - at `$.symbol`)",
+        "(Expected `str`, got `int` - at `$.symbol`); `run.py once --again` makes a new round",
         "strange": "task type telepathy, version 7: is unknown to this release",
     }
     assert "telepathy" in sample.run("tasks", "--limit", "100").out
 
 
 def test_a_round_with_a_task_that_cannot_be_decoded_fails_and_says_which(sample: Place) -> None:
-    ((key,),) = sample.rows("SELECT key FROM tasks WHERE type = 'value_portfolio'")
-    key = key.rpartition("/")[0]
-    inputs = key.partition("/")[2]
-    correlation_id = hashlib.sha256(f"{key}/2".encode()).hexdigest()[:32]
+    inputs, correlation_id = second_round(sample)
     odd = json.dumps({"symbol": "AAPL", "as_of": "yesterday"})
     sample.change(f"""INSERT INTO tasks ({COLUMNS}) VALUES
-        ('facts/AAPL/{inputs}/2', 'analysis', 'facts', 1, '{odd}', 5, 0, 'queued', '{correlation_id}', 1)""")
+        ('facts/AAPL/{inputs}/2', 'analysis', 'facts', 1, '{odd}', 5, 0, 'blocked', '{correlation_id}', 1)""")
 
     ended = sample.run("once", "--again", "--json")
 
@@ -316,3 +392,20 @@ def test_a_round_with_a_task_that_cannot_be_decoded_fails_and_says_which(sample:
         "done": 9,
         "dead": 2,
     }
+
+
+def test_a_task_that_could_not_be_decoded_lives_again_in_the_next_round_with_a_payload_that_can(sample: Place) -> None:
+    inputs, correlation_id = second_round(sample)
+    sample.change(f"""INSERT INTO tasks ({COLUMNS}) VALUES
+        ('facts/AAPL/{inputs}/2', 'analysis', 'facts', 1, '{{', 5, 0, 'queued', '{correlation_id}', 1)""")
+
+    sample.once("--again")
+
+    assert sample.rows(f"SELECT state, error FROM tasks WHERE key = 'facts/AAPL/{inputs}/2'") == [("done", None)]
+
+
+def second_round(sample: Place) -> tuple[str, str]:
+    """What the keys of the round's tasks have in common, and the correlation id of the one after it."""
+    ((key,),) = sample.rows("SELECT key FROM tasks WHERE type = 'value_portfolio'")
+    _, inputs, _ = key.split("/")
+    return inputs, hashlib.sha256(f"value_portfolio/{inputs}/2".encode()).hexdigest()[:32]

@@ -8,11 +8,13 @@ import stat
 import sys
 from pathlib import Path
 from signal import SIGINT, SIGKILL, SIGSTOP, SIGTERM, Signals
+from time import time
 from typing import Any
 from urllib.request import urlopen
 
 import pytest
 
+from run import RESTARTED_AT
 from tests.end_to_end.conftest import Undisturbed
 from tests.end_to_end.places import ENDED, NOTICE, RUN, SAMPLE, Place, Program, until
 from tests.test_project import WATCH
@@ -31,6 +33,17 @@ def test_serve_makes_a_home_and_a_socket_that_only_the_owner_can_reach(place: Pl
     assert program.out.splitlines()[0] == NOTICE
     assert (mode(place.home), mode(place.home / "control.sock"), mode(place.home / "lock")) == (0o700, 0o600, 0o600)
     assert (place.home / "control.sock").is_socket()
+
+
+def test_what_it_writes_is_its_owners_alone_in_a_home_that_anyone_may_look_into(place: Place) -> None:
+    place.home.mkdir(mode=0o755)
+    place.home.chmod(0o755)
+
+    place.serve()
+
+    names = ("desk.sqlite3", "desk.sqlite3-wal", "desk.log", "lock", "control.sock")
+    assert {name: mode(place.home / name) for name in names} == dict.fromkeys(names, 0o600)
+    assert mode(place.home) == 0o755
 
 
 def test_a_bare_call_serves(sample: Place) -> None:
@@ -236,6 +249,20 @@ def test_a_crash_that_stops_the_desk_starts_it_anew_until_that_is_too_often(plac
     assert "; started anew 5 times in " in last
     assert last.endswith(" s, giving up")
     assert all(line.startswith("error: tasks crashed: ") for line in ended.lines)
+
+
+def test_a_signal_in_the_pause_before_it_starts_anew_ends_it(sample: Place) -> None:
+    sample.environment[RESTARTED_AT] = " ".join([str(time())] * 4)  # so that the pause is the longest
+    program = sample.start("serve", script=CRASHING)
+    until(lambda: program.ended or "starting anew in 1.6 s" in program.err, "pause")
+
+    program.send(SIGTERM)
+
+    ended = program.wait(5.0)
+    assert ended.code == 0
+    assert len(ended.lines) == 1
+    assert ended.out.count("runs as process") == 1
+    assert not (sample.home / "control.sock").exists()
 
 
 def test_a_second_import_reverses_the_first(sample: Place) -> None:

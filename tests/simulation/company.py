@@ -9,7 +9,6 @@ from actors.domain.bars import last
 from actors.kernel.bus import Bus
 from actors.kernel.me import Actor, Me
 from actors.kernel.supervision import CRASHES, Policy
-from actors.kernel.system import REBUILD
 from actors.kernel.testing import Probe, TestSystem
 from actors.market.sample import SampleSource
 from messages.addresses import Ref, Refused, ReplyTo, request
@@ -122,7 +121,7 @@ class StormySystem(TestSystem):
         self.living, self.submitted = dict[str, Any](), list[tuple[str, Probe[Submitted | Refused]]]()
 
     def add(
-        self, ref: Ref[M], build: Callable[[Me[M]], Actor[M]], policy: Policy = REBUILD, *, capacity: int = 1_000
+        self, ref: Ref[M], build: Callable[[Me[M]], Actor[M]], policy: Policy = Policy.REBUILD, *, capacity: int = 1_000
     ) -> None:
         """See System."""
 

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from actors.console.access import Access, DeskFailed, DeskRefused
 from actors.console.imports import import_holdings
 from actors.console.rounds import Asked, RoundFailed, begin, ended
-from actors.desk import Desk, Edges
+from actors.desk import TOLD, Desk, Edges
 from actors.kernel.bus import Bus
 from actors.kernel.supervision import RETRY
 from actors.kernel.system import StartFailed
@@ -165,7 +165,7 @@ class Story:
 
     def _stop(self) -> None:
         assert self._desk is not None
-        begun, failed = self._system.clock.monotonic(), self._system.failed.done()
+        begun = self._system.clock.monotonic()
         try:
             assert self._desk.stop() == []
         except (Killed, ToldToStop):  # a second signal ends at once
@@ -173,8 +173,9 @@ class Story:
             return
         refused = any(isinstance(message, Drain) for _, message, _ in self._system.recorder.dead)
         late = self._system.clock.monotonic() - begun > GRACE / 4
-        drained = not (failed or refused or late or self._system.failed.done())
-        self._ended(drained=drained)
+        crashed = any(retry_in is None for _, _, retry_in in self._system.recorder.crashes)
+        told = self._system.failed.result() == TOLD
+        self._ended(drained=told and not (refused or late or crashed))
 
     def _ended(self, *, drained: bool = False) -> None:
         assert self._desk is not None

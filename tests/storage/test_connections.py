@@ -114,6 +114,20 @@ def test_statements_are_counted_by_operation_table_and_outcome(home: Home) -> No
     }
 
 
+def test_statements_are_not_counted_before_they_are_committed(home: Home) -> None:
+    operations = Operations()
+    connection = open_for_writing(home, FIXED, 0, operations)
+    pages = Reader(home.database).rows(tuple[int], "PRAGMA page_count")[0][0]
+    fetch(connection.raw, f"PRAGMA max_page_count = {pages}")
+    large = Statement("INSERT INTO home (name, value) VALUES ('large', ?)", ("y" * 100_000,))
+
+    with pytest.raises(DatabaseUnusable):
+        connection.commit([[insert("a")], [insert("a")], [large]])
+    connection.close()
+
+    assert operations == {}
+
+
 def test_closing_empties_the_write_ahead_log(home: Home) -> None:
     connection = open_for_writing(home, FIXED, 0)
     connection.commit([[insert("a")]])

@@ -67,13 +67,13 @@ def test_a_home_below_a_file_is_named(tmp_path: Path) -> None:
         Home(tmp_path / "file" / "desk").take()
 
     where = re.escape(str(tmp_path / "file" / "desk"))
-    assert re.fullmatch(rf"home {where}: cannot be written \(.+\); choose another with --home", str(refused.value))
+    assert re.fullmatch(rf"home {where}: cannot be used \(.+\); choose another with --home", str(refused.value))
 
 
 def test_a_home_that_is_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "desk").touch()
 
-    with pytest.raises(HomeUnusable, match="cannot be written"):
+    with pytest.raises(HomeUnusable, match="cannot be used"):
         Home(tmp_path / "desk").take()
 
 

@@ -207,7 +207,7 @@ def test_what_is_fixed_in_a_home_cannot_change(home: Home, name: str, now: str, 
         open_for_writing(home, FIXED | {name: now}, 0)
 
     assert one_line(refused.value) == (
-        f"home {home.path}: was begun with {name} = {was}, desk.toml now says {now}; "
+        f"home {home.path}: was begun with {name} = {was}, the settings now say {now}; "
         "set it back or choose another home with --home"
     )
     assert open_for_reading(home)[1] == FIXED

@@ -159,11 +159,11 @@ def test_no_bars_at_all_are_a_fault() -> None:
 
 
 @pytest.mark.parametrize("column", ["open", "high", "low", "close", "adj_close"])
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.0, -1.0])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.0, -1.0, 9.2e9])
 def test_a_price_that_is_none_is_named_with_its_column_and_value(column: str, value: float) -> None:
     found = fault(changed(bars(walk(9)), column, 4, value))
 
-    assert found == Fault(4, f"{column} is {value}, a price must be a number above 0")
+    assert found == Fault(4, f"{column} is {value}, a price must be a number above 0 and below 9.2e9")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
@@ -181,6 +181,24 @@ def test_a_high_below_its_low_is_a_fault() -> None:
     found = fault(changed(changed(bars(walk(9)), "high", 4, 7.0), "low", 4, 8.0))
 
     assert found == Fault(4, "high 7.0 is below low 8.0")
+
+
+@pytest.mark.parametrize(("column", "value"), [("close", 50.0), ("close", 102.02), ("open", 97.99), ("open", 9e9)])
+def test_an_open_or_close_outside_of_low_and_high_is_a_fault(column: str, value: float) -> None:
+    found = fault(changed(ranging(), column, 4, value))
+
+    assert found == Fault(4, f"{column} {value} is not between low 99.0 and high 101.0")
+
+
+@pytest.mark.parametrize("column", ["open", "close"])
+@pytest.mark.parametrize("value", [98.02, 102.0])
+def test_what_is_outside_by_no_more_than_rounding_is_none(column: str, value: float) -> None:
+    assert fault(changed(ranging(), column, 4, value)) is None
+
+
+def ranging() -> Bars:
+    """Bars around 100, with a low of 99 and a high of 101."""
+    return bars([100.0] * 9)
 
 
 @pytest.mark.parametrize(
@@ -212,4 +230,4 @@ def test_dates_come_in_order_once_and_without_long_gaps(dates: list[str], found:
 def test_of_several_faults_the_one_in_the_first_row_is_reported(column: str, at: int) -> None:
     given = changed(changed(bars(walk(9)), "close", 2, 0.0), column, at, -1.0)
 
-    assert fault(given) == Fault(2, "close is 0.0, a price must be a number above 0")
+    assert fault(given) == Fault(2, "close is 0.0, a price must be a number above 0 and below 9.2e9")

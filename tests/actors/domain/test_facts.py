@@ -214,10 +214,11 @@ def test_correlation_needs_a_year_of_the_portfolio_too(sample: Mapping[Symbol, B
     assert lacks(sheet, "correlation_252") == Missing("correlation_252", 253, 196)
 
 
-def test_where_nothing_is_held_there_is_neither_correlation_nor_weight(sample: Mapping[Symbol, Bars]) -> None:
+def test_where_nothing_is_held_there_is_no_correlation_and_the_weight_is_nought(sample: Mapping[Symbol, Bars]) -> None:
     sheet = compute(AAPL, LAST, sample[AAPL], {}, {})
 
-    assert sheet.missing == (Missing("correlation_252", 253, 0), Missing("weight", 1, 0))
+    assert sheet.missing == (Missing("correlation_252", 253, 0),)
+    assert of(sheet, "weight") == 0.0
 
 
 def test_the_weight_is_the_one_given_as_of_today_and_nought_where_not_held(sample: Mapping[Symbol, Bars]) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.domain.holdings import BadHoldings, HoldingsFile, Line, parse
+from actors.domain.rows import BadRows
 
 
 def read(*lines: str, header: str = "symbol,quantity,cost,acquired") -> HoldingsFile:
@@ -15,7 +16,7 @@ def read(*lines: str, header: str = "symbol,quantity,cost,acquired") -> Holdings
 
 
 def complaint(*lines: str, header: str = "symbol,quantity,cost,acquired") -> str:
-    with pytest.raises(BadHoldings) as refused:
+    with pytest.raises((BadHoldings, BadRows)) as refused:
         read(*lines, header=header)
     assert "\n" not in str(refused.value)
     return str(refused.value)
@@ -73,7 +74,8 @@ def test_another_header_is_refused(header: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["-1", "NaN", "sNaN", "inf", "-Infinity", "1e300", "1e1000000", "1e-1000000", "0.0000000001", "1.0000000001",
-     "9300000000", "", "ten", "$5", "1 000", "0x10", "1.000.000"],
+     "9300000000", "", "ten", "$5", "1 000", "0x10", "1.000.000", "1_000", "1e3",
+     "٣", "+1", "."],
 )  # fmt: skip
 def test_what_is_not_an_exact_amount_is_refused_by_line_and_column(column: str, text: str) -> None:
     row = f"MSFT,{text},2" if column == "quantity" else f"MSFT,2,{text}"
@@ -90,11 +92,17 @@ SENTENCES = [
     ("MSFT,1,2,2013-03-01,x", "has 5 fields, the header 4; write one for each"),
     ("MSFT,1,2,yesterday", "acquired is 'yesterday'; write a date such as 2013-03-01"),
     ("MSFT,1,2,2013-02-30", "acquired is '2013-02-30'; write a date such as 2013-03-01"),
+    ("MSFT,1,2,2013-3-1", "acquired is '2013-3-1'; write a date such as 2013-03-01"),
+    ("MSFT,1,2,20130301", "acquired is '20130301'; write a date such as 2013-03-01"),
+    ("MSFT,1,2,2013-W09-5", "acquired is '2013-W09-5'; write a date such as 2013-03-01"),
+    ("MSFT,1,2,٢٠١٣-03-01", "acquired is '٢٠١٣-03-01'; write a date such as 2013-03-01"),
+    ("MSFT,1,2,0000-03-01", "acquired is '0000-03-01'; write a date such as 2013-03-01"),
     ("aapl,1,2", "AAPL stands in line 2 already; add them up"),
     ("CASH:EUR,5,1", "cash in EUR; this desk keeps its books in USD"),
     ("CASH:,5,1", "cash in ; this desk keeps its books in USD"),
     ("CASH:USD,5,2", "the cost of cash is 2; write 1"),
-    ("MSFT,9e9,2", "MSFT has cost 9e9 times 2, and 1.8E+10 is not an amount between -9.2e9 and 9.2e9"),
+    ("MSFT,9e9,2", "quantity is '9e9'; write a number from 0 to 9.2e9 with at most nine decimals"),
+    ("MSFT,99999,99999", "MSFT has cost 99999 times 99999, and 9999800001 is not an amount between -9.2e9 and 9.2e9"),
     ("CASH:USD,-5,1", "quantity is '-5'; write a number from 0 to 9.2e9 with at most nine decimals"),
 ]  # fmt: skip
 
@@ -129,10 +137,16 @@ def test_whatever_a_person_writes_is_read_or_refused(text: str) -> None:
     try:
         read(*text.splitlines())
         parse(text, "mine.csv", "USD")
-    except BadHoldings as refused:
+    except (BadHoldings, BadRows) as refused:
         assert str(refused).startswith("mine.csv")  # noqa: PT017
 
 
 @given(st.decimals(Decimal("1e-9"), Decimal("9200000000"), places=9))
 def test_a_quantity_is_read_exactly(quantity: Decimal) -> None:
-    assert read(f"AAPL,{quantity},1").lines[0].quantity == quantity
+    assert read(f"AAPL,{quantity:f},1").lines[0].quantity == quantity
+
+
+def test_a_line_break_between_quotation_marks_is_named_by_its_line() -> None:
+    assert complaint("AAPL,1,2,", '"MSFT\n",1,2,', "IBM,1,1,") == (
+        "mine.csv line 3: has a line break between quotation marks; leave it out"
+    )

@@ -19,7 +19,7 @@ from actors.kernel.bus import Bus
 from actors.kernel.edges import Promise
 from actors.kernel.me import Actor, Me
 from actors.kernel.supervision import Policy
-from actors.kernel.system import REBUILD, STOP_DESK, System
+from actors.kernel.system import STOP_DESK, System
 from actors.kernel.testing import Recorder
 from actors.settings.reading import Settings
 from messages import database
@@ -257,7 +257,12 @@ class Staged(System):
         self._instead = instead
 
     def add(
-        self, ref: Ref[M], build: Callable[[Me[M]], Actor[M]], policy: Policy = REBUILD, *, capacity: int = IN_DESK
+        self,
+        ref: Ref[M],
+        build: Callable[[Me[M]], Actor[M]],
+        policy: Policy = Policy.REBUILD,
+        *,
+        capacity: int = IN_DESK,
     ) -> None:
         """See System."""
         super().add(ref, lambda me: self._instead(ref.name, build(me)), policy, capacity=capacity)

@@ -6,7 +6,7 @@ from actors.kernel.supervision import State
 from actors.kernel.system import STOP_DESK, StartFailed
 from actors.kernel.testing import Probe, TestSystem
 from messages.addresses import Ref, Refused
-from tests.actors.kernel.counter import Add, Counter, CounterMessage, Crash, Divide, Total, trace
+from tests.actors.kernel.counter import Add, Counter, CounterMessage, Crash, Divide, Hold, Total, trace
 
 
 def company(*names: str) -> tuple[TestSystem, list[Ref[CounterMessage]], list[str]]:
@@ -210,3 +210,15 @@ def test_a_full_crew_refuses() -> None:
 
     codes = [[message.code for message in probe.received if isinstance(message, Refused)] for probe in probes]
     assert codes == [["down"], ["full"]]
+
+
+def test_who_waits_at_an_edge_is_told_at_once_that_the_desk_is_stopping() -> None:
+    system, [ref], _ = company("a")
+    system.start()
+    system.scheduler.later(1.0, lambda: system.fail("the disk is full"))
+
+    answer: int | Refused = system.ask(ref, Hold, within=60)
+
+    assert answer == Refused(None, "down", "the desk is stopping: the disk is full")
+    assert system.clock.monotonic() == 1.0
+    system.stop(grace=1)

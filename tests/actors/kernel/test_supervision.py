@@ -3,6 +3,7 @@
 import pytest
 
 from actors.kernel.bus import Bus
+from actors.kernel.cell import SETTLE_WITHIN
 from actors.kernel.me import Me
 from actors.kernel.supervision import State
 from actors.kernel.system import STOP_DESK
@@ -160,6 +161,20 @@ def test_a_crash_of_an_actor_that_must_not_be_rebuilt_stops_the_desk_with_its_re
     assert desk.system.observe()[0].state is State.DOWN
 
 
+def test_who_is_refused_by_a_crash_that_stops_the_desk_finds_it_stopping_for_that_crash(desk: Desk) -> None:
+    reasons = list[str | None]()
+
+    class Looking(Probe[Committed | Refused]):
+        def send(self, answer: object, /) -> None:
+            reasons.append(desk.system.failed.result() if desk.system.failed.done() else None)
+
+    for row in ("poison", "behind it"):
+        desk.database.tell(Write(row, Looking()))
+    desk.system.settle()
+
+    assert reasons == ["database crashed: OSError('disk')"] * 2
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_a_rebuilt_actor_reads_what_it_had_written(seed: int) -> None:
     desk = Desk(seed)
@@ -204,6 +219,22 @@ def test_a_refused_settling_is_tried_again() -> None:
     desk.system.settle()
 
     assert desk.state() is State.READY
+
+
+def test_a_settling_that_is_never_answered_is_tried_again_and_a_late_answer_to_it_says_nothing() -> None:
+    desk, held = Desk(), list[ReplyTo[Committed | Refused]]()
+    desk.system.flush = held.append
+    desk.system.start()
+    desk.counter.tell(Crash())
+
+    desk.system.advance(SETTLE_WITHIN + 1)
+    held[0].tell(Committed(0))
+    desk.system.settle()
+    late = desk.state()
+    held[1].tell(Committed(0))
+    desk.system.settle()
+
+    assert (late, desk.state()) == (State.REBUILDING, State.READY)
 
 
 def test_what_is_owned_is_released_at_the_end_of_each_incarnation(desk: Desk) -> None:

@@ -38,7 +38,7 @@ class Market:
         probe = self.run()
         asked = self.source.received[-1]
         assert isinstance(asked, Fetch)
-        found = parse([HEADER, *lines], "AAPL.csv")
+        found = parse("\n".join([HEADER, *lines]), "AAPL.csv")
         asked.reply_to.tell(Fetched(asked.reply_to.about, asked.symbol, found, "AAPL.csv", 2))
         self.system.settle()
         return probe.received[0]
@@ -79,8 +79,16 @@ def test_bars_that_cannot_be_true_are_refused_by_place_and_line(desk_market: Mar
     lines[3] = lines[3].replace("103.0,1000", "-1,1000")
 
     assert desk_market.refresh(*lines) == Refused(
-        "probe", "invalid", "AAPL.csv line 5: close is -1.0, a price must be a number above 0"
+        "probe", "invalid", "AAPL.csv line 5: close is -1.0, a price must be a number above 0 and below 9.2e9"
     )
+
+
+@pytest.mark.parametrize(("last", "sentence"), [(2, ""), (3, "AAPL.csv line 3: date 2013-03-03 is still to come")])
+def test_a_session_after_tomorrow_is_refused(desk_market: Market, last: int, sentence: str) -> None:
+    answer = desk_market.refresh("2013-03-01,1,1,1,1,0", f"2013-03-0{last},1,1,1,1,0")  # the clock says 2013-03-01
+
+    assert isinstance(answer, Refused) == bool(sentence)
+    assert not sentence or answer == Refused("probe", "invalid", sentence)
 
 
 def test_what_the_source_refuses_is_refused_with_its_reason_and_time(desk_market: Market) -> None:

@@ -1,5 +1,6 @@
 """The csv source: a person's folder."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -107,8 +108,37 @@ def test_what_cannot_be_read_is_named(source: Source, tmp_path: Path) -> None:
     path.mkdir()
     directory = source.complaint()
 
-    assert no_text.startswith(f"{path}: cannot be read (")
-    assert directory.startswith(f"{path}: cannot be read (")
+    assert no_text == f"{path}: is not UTF-8 text (invalid start byte at byte 32)"
+    assert directory == f"{path}: is not a file"
+
+
+def test_a_pipe_is_refused(source: Source, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "AAPL.csv")
+
+    assert source.complaint() == f"{tmp_path / 'AAPL.csv'}: is not a file"
+
+
+def test_a_file_whose_name_no_symbol_has_is_not_of_a_symbol(source: Source, tmp_path: Path) -> None:
+    others = ["AAPL (1)", "AAPL~", "\u00c4", "a b", "x" * 21, "A\nB"]
+    for name in ("AAPL", "^GSPC", "BRK-B", "EURUSD=X", "A_B", "x" * 20, *others):
+        prices(tmp_path, name, *walk(1))
+
+    found = source.resolve("aapl", "^gspc", "brk-b", "eurusd=x", "a_b", "X" * 20, *others)
+
+    assert isinstance(found, Resolved)
+    assert [symbol for _, symbol in found.known] == ["AAPL", "^GSPC", "BRK-B", "EURUSD=X", "A_B", "X" * 20]
+    assert list(found.unknown) == others
+
+
+@pytest.mark.parametrize("other", ["aapl.csv", "AAPL.CSV"])
+def test_two_files_of_one_symbol_are_refused_and_both_named(source: Source, tmp_path: Path, other: str) -> None:
+    prices(tmp_path, "AAPL", *walk(1))
+    (tmp_path / other).touch()
+    first, second = sorted(["AAPL.csv", other])
+    sentence = f"folder {tmp_path}: has both {first} and {second}; keep one of them"
+
+    assert source.complaint() == sentence
+    assert source.resolve("AAPL") == Refused("probe", "invalid", sentence)
 
 
 @pytest.mark.parametrize(
@@ -124,4 +154,4 @@ def test_a_file_of_ten_megabytes_is_not_read(source: Source, tmp_path: Path) -> 
     path = tmp_path / "AAPL.csv"
     path.write_bytes(b"x" * 10_000_000)
 
-    assert source.complaint() == f"{path}: has 10.0 MB; prices of one symbol may have 10"
+    assert source.complaint() == f"{path}: has 10.0 MB; prices of one symbol may have 5"

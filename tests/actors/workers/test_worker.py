@@ -125,6 +125,18 @@ def test_a_symbol_without_prices_at_that_time_is_named(crew: Crew) -> None:
     )
 
 
+def test_a_holding_whose_last_close_is_too_old_cannot_be_valued_and_is_named_with_its_date(crew: Crew) -> None:
+    last_day = DAY + dt.timedelta(days=10)
+
+    assert isinstance(crew.run(ValuePortfolio(last_day)), Finished)
+    assert crew.run(ValuePortfolio(last_day + dt.timedelta(days=1))) == Refused(
+        "probe",
+        "invalid",
+        "ACME: its last close is of 2013-03-01, 11 days before 2013-03-12; "
+        "bring its prices up to date, or import holdings without it",
+    )
+
+
 def test_what_is_not_a_workers_job_crashes_on_that_message_alone(crew: Crew) -> None:
     refused = crew.run(RefreshBars(ACME))
 
