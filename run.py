@@ -199,6 +199,7 @@ def status(context: typer.Context, home: HomeOption = None, json: JsonOption = F
 def serve(context: typer.Context, home: HomeOption = None) -> None:
     """Run the desk until SIGINT or SIGTERM; a second signal ends it at once."""
     from actors.console import terminal
+    from actors.console.access import DeskRefused
     from actors.console.imports import import_sample
 
     place = _home(context, home)
@@ -206,7 +207,11 @@ def serve(context: typer.Context, home: HomeOption = None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: os._exit(128 + number) if signals else signals.append(number))
     with _desk(place, serve=True) as (desk, settings, hooks):
-        import_sample(desk.access)
+        try:
+            import_sample(desk.access)
+        except DeskRefused:
+            if not desk.system.failed.done():
+                raise  # or else it is started anew below
         with _metrics(desk, hooks, settings.metrics_port) as metrics:
             terminal.opening(settings.source, json=False)
             terminal.line(f"Desk {place.path} runs as process {os.getpid()}; {metrics}; Ctrl-C stops it.")

@@ -1,11 +1,11 @@
 """The API over the socket of a desk that serves, spoken to as any program may."""
 
 import json
-import time
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from signal import SIGTERM
+from threading import Event
 from typing import Any
 
 import pytest
@@ -93,7 +93,7 @@ def test_whoever_asks_while_the_desk_stops_gets_an_answer_or_a_closed_connection
 
     with ThreadPoolExecutor(20) as people:
         answers = people.map(begin, range(20))
-        time.sleep(after)
+        Event().wait(after)
         program.send(SIGTERM)
         statuses = set(answers)
 
