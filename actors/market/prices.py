@@ -38,7 +38,7 @@ def bars(body: Iterable[Sequence[str]], width: int, place: str, *, first_line: i
             raise BadPrices(f"{place} line {line}: has {len(row)} fields, the header {width}; write one for each")
         try:
             days.append(np.datetime64(day(row[0].strip()), "D"))
-            figures.append([float(field) for field in row[1:]])
+            figures.append([_figure(field) for field in row[1:]])
         except ValueError:
             raise BadPrices(f"{place} line {line}: {','.join(row)!r} is not a date and figures") from None
     if not days:
@@ -48,3 +48,9 @@ def bars(body: Iterable[Sequence[str]], width: int, place: str, *, first_line: i
     opens, highs, lows, closes, volumes = columns[:5]
     adjusted = columns[5] if width == len(HEADER) + 1 else closes
     return Bars(np.array(days), opens, highs, lows, closes, volumes, adjusted)
+
+
+def _figure(text: str) -> float:
+    if "_" in text or not text.isascii():
+        raise ValueError(text)  # Python reads 1_000 and the digits of other scripts, too
+    return float(text)
