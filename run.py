@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 import tomllib
 from collections.abc import Callable, Generator
@@ -243,18 +244,69 @@ def _door(home: "Home") -> "Generator[Door]":
     from actors.console.imports import import_sample
     from storage.home import HomeTaken
 
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)
+    interrupts = _Interrupts()
     try:
-        with _desk(home, serve=False) as (desk, _, _):
+        with _desk(home, serve=False) as (desk, _, _), interrupts.telling(desk.told_to_stop):
             import_sample(desk.access)
             yield Here(desk.access)
     except HomeTaken:
         if not answers(home.socket):
             raise
-        yield There(home, *_reader(home))
+        with interrupts.raised():
+            yield There(home, *_reader(home))
+    except TroupeError as error:
+        if interrupts.came:
+            raise KeyboardInterrupt from error
+        raise
+
+
+class _Interrupts:
+    """SIGINT and SIGTERM end a command; a second one ends it at once.
+
+    In a desk of this process nothing is raised: an exception while this thread holds the lock of an answer it waits
+    for would keep that lock, and who answers would wait for ever. Instead a thread says that the desk is to stop.
+    """
+
+    def __init__(self) -> None:
+        self.came, self._raising = False, False
+        self._read, self._write = os.pipe()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._take)
+
+    def _take(self, number: int, _: object) -> None:
+        if self.came:
+            os._exit(128 + number)
+        self.came = True
+        os.write(self._write, b"!")
+        if self._raising:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def telling(self, stop: Callable[[], None]) -> "Generator[None]":
+        """Within, a signal tells the desk to stop; so does one that came before."""
+
+        def wait() -> None:
+            if os.read(self._read, 1) == b"!":
+                stop()
+
+        waiting = threading.Thread(target=wait, name="interrupts", daemon=True)
+        waiting.start()
+        try:
+            yield
+        finally:
+            os.write(self._write, b".")
+            waiting.join()
+
+    @contextmanager
+    def raised(self) -> "Generator[None]":
+        """Within, a signal is raised as KeyboardInterrupt; so is one that came before."""
+        try:
+            self._raising = True
+            if self.came:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._raising = False
 
 
 @contextmanager

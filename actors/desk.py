@@ -85,11 +85,14 @@ class Desk:
         """Start everyone; the last run is taken to have been killed. Raises StartFailed."""
         self.system.start(within=30.0)
 
+    def told_to_stop(self) -> None:
+        """Have whoever waits at an edge give up, and so come to `stop`; from any thread."""
+        self.system.fail(TOLD)
+
     def stop(self) -> list[str]:
         """Let what is in flight end, then stop everyone; the names of those that overran."""
-        works = not self.system.failed.done()
-        self.system.fail(TOLD)  # so that whoever waits at an edge gives up
-        if works:  # what is not settled in time is queued again at the next start
+        self.told_to_stop()
+        if self.system.failed.result() == TOLD:  # what is not settled in time is queued again at the next start
             drained = Promise()
             self.tasks.tell(Drain(drained))
             self.system.wait(self._grace / 2, drained.future)

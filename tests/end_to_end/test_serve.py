@@ -21,6 +21,7 @@ from tests.test_project import WATCH
 
 DYING = Path(__file__).with_name("dying.py")
 CRASHING = Path(__file__).with_name("crashing.py")
+INTERRUPTING = Path(__file__).with_name("interrupting.py")
 
 
 def mode(path: Path) -> int:
@@ -157,6 +158,14 @@ def test_once_that_is_interrupted_says_that_what_was_committed_is_kept(
         assert ended.code == 130
         assert ended.lines == ["interrupted; what was committed is kept"]
     assert place.once() == undisturbed.report
+
+
+@pytest.mark.parametrize("wait", [1, 6, 8, 9, 10, 12])
+def test_an_interrupt_while_an_answer_is_awaited_leaves_nobody_hanging(place: Place, wait: int) -> None:
+    ended = place.run(str(wait), "once", "--json", script=INTERRUPTING)
+
+    assert ended.code == 130
+    assert ended.lines == ["interrupted; what was committed is kept"]
 
 
 def test_after_a_kill_a_new_one_starts_though_socket_and_lock_were_left(

@@ -126,6 +126,7 @@ def test_a_crash_that_stops_the_desk_is_no_restart() -> None:
     watched.start()
     vital.tell(Crash(error=KeyError))
     assert watched.system.failed.result(5).startswith("vital crashed")
+    assert watched.system.stop_cell(watched.system.cells[1], 5)  # it has told of its crash before it has handled it
 
     scrape = watched.scrape()
     watched.end()
