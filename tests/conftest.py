@@ -1,5 +1,6 @@
 """A home in a directory of the test's own, and a sample desk that runs in it."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,10 +8,29 @@ import pytest
 from hypothesis import settings
 
 from storage.home import Home
+from tests.claude_safely import forget_claude, require_loopback
 from tests.desks import StagedDesk
+from tests.stub.server import Stub
 
 settings.register_profile("troupe", deadline=None, print_blob=True)  # no test asserts a time; how to try it again
 settings.load_profile("troupe")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobody_is_asked() -> Iterator[None]:
+    """No test, and no process of one, finds a way to a real account of Claude's."""
+    before = dict(os.environ)
+    forget_claude(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def claude_api() -> Iterator[Stub]:
+    with Stub() as stub:
+        require_loopback({"ANTHROPIC_BASE_URL": stub.address})
+        yield stub
 
 
 @pytest.fixture
