@@ -72,6 +72,11 @@ def last_session(read: Reader, symbol: Symbol) -> dt.date | None:
     return None if bars is None else bars.sessions[-1].item()
 
 
+def symbols(read: Reader) -> list[str]:
+    """All symbols of which there are bars."""
+    return [symbol for (symbol,) in read.rows(tuple[str], "SELECT DISTINCT symbol FROM bars")]
+
+
 def digest(read: Reader, symbols: Sequence[Symbol]) -> str:
     """What tells whether any bar of these symbols has changed."""
     whole = hashlib.sha256()
