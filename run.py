@@ -96,16 +96,15 @@ def once(
     claude: Annotated[Literal["auto", "off", "on"], typer.Option(help="Whether Claude is asked.")] = "auto",
 ) -> None:
     """Run one full round - prices, value, facts, recommendations - and print it."""
-    if claude == "on":
-        raise TroupeError("--claude on: this release cannot ask Claude yet; leave it out, and the rules answer")
     from actors.console import doors, terminal
     from actors.console.report import report
     from actors.console.rounds import Asked
 
     with _door(_home(context, home)) as door:
         terminal.opening(door.source, json=json)
+        mode = "off" if claude == "off" else terminal.consent(claude, door.terms(), door.agree)
         with terminal.progress("Running a round") as show:
-            correlation_id = door.begin(Asked(again))
+            correlation_id = door.begin(Asked(again, mode))
             doors.follow(door, correlation_id, show)
         made = report(door.read, correlation_id, door.source)
     if json:
@@ -312,6 +311,7 @@ class _Interrupts:
 @contextmanager
 def _desk(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, CountingHooks]]":
     """A desk in this process, stopped whatever happens."""
+    from actors.claude.programs import Programs
     from actors.desk import Desk, Edges
     from actors.kernel.system import System
     from actors.settings import reading
@@ -322,7 +322,7 @@ def _desk(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, Coun
         chosen = reading.load(home)
         _log_to(home)
         hooks = CountingHooks()
-        edges = Edges(lambda bus, flush: System(hooks=hooks, bus=bus, flush=flush), random.random)
+        edges = Edges(lambda bus, flush: System(hooks=hooks, bus=bus, flush=flush), random.random, Programs)
         desk = Desk(home, chosen, edges, serve=serve)
         desk.start()
         try:

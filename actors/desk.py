@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from actors.claude.gateway import ClaudeGateway
+from actors.claude.gateway import Message as ClaudeMessage
+from actors.claude.sessions import Sessions
 from actors.console.access import Access
 from actors.database import DatabaseWriter
 from actors.kernel.bus import Bus
@@ -20,6 +23,7 @@ from actors.trading.coordinator import TradingCoordinator
 from actors.workers.worker import Worker
 from messages import console, database, market, research, trading
 from messages.addresses import Down, Ref, Refused, ReplyTo
+from messages.claude import BreakerChanged
 from messages.database import Committed, Write
 from messages.tasks import ComputeFacts, Drain, Recommend, RefreshBars, Run, ValuePortfolio, Work
 from storage.connections import Operations, Reader
@@ -31,10 +35,11 @@ TOLD: Final = "it was told to stop"
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """The world, handed in: how actors are run and on which clock, and chance, from 0 to 1."""
+    """The world, handed in: how actors are run and on which clock, chance, from 0 to 1, and Claude's programs."""
 
     system: Callable[[Bus, Callable[[ReplyTo[Committed | Refused]], None]], System]
     chance: Callable[[], float]
+    sessions: Callable[[Reader], Sessions]
 
 
 class Desk:
@@ -47,6 +52,7 @@ class Desk:
         self.workers = Ref[Run]("workers")
         self.source = Ref[market.SourceMessage]("source")
         self.market = Ref[market.Message]("market")
+        self.claude = Ref[ClaudeMessage]("claude")
         self.research = Ref[research.Message]("research")
         self.trading = Ref[trading.Message]("trading")
         self.console = Ref[console.Message]("console")
@@ -56,10 +62,10 @@ class Desk:
             RefreshBars: (self.market, 120),
             ValuePortfolio: (self.workers, 60),
             ComputeFacts: (self.workers, 60),
-            Recommend: (self.research, 60),
+            Recommend: (self.research, 4 * settings.claude.answer_within + 60),  # a line of two, each with a repair
         }
         # Who is told of what. Nothing that must happen hangs on it.
-        bus = Bus({Down: (self.console,)} if serve else {})
+        bus = Bus({Down: (self.console,), BreakerChanged: (self.console,)} if serve else {})
 
         # Who exists: started downwards, stopped upwards.
         read, self._grace, self.operations = Reader(home.database), settings.grace, Operations()
@@ -67,14 +73,18 @@ class Desk:
         hands = (2 * settings.threads, 2)  # twice as many, so that the next task is there when a worker is free
         self.system = system = edges.system(bus, lambda settled: self.database.tell(Write((), settled)))
         about = settings.source, settings.currency, settings.watch
-        self.access = Access(system, self.tasks, self.trading, self.source, read, *about)
+        self.access = Access(
+            system, self.tasks, self.trading, self.source, self.claude, read, *about, settings.claude
+        )  # fmt: skip
         add, clock = system.add, system.clock
         add(self.database, lambda me: DatabaseWriter(me, home, fixed, self.operations), STOP_DESK)
         add(self.tasks, lambda me: TaskCoordinator(me, self.database, work, read, hands, edges.chance), STOP_DESK)
         system.add_crew(self.workers, lambda: Worker(read, settings.currency, clock.utc), settings.threads)
         add(self.source, lambda me: SampleSource() if settings.source == "sample" else FolderSource(settings.folder))
         add(self.market, lambda me: MarketCoordinator(me, self.source, read))
-        add(self.research, lambda me: ResearchCoordinator(me, read))
+        here, sessions = self.claude, edges.sessions(read)
+        add(here, lambda me: ClaudeGateway(me, here, self.database, sessions, settings.claude, read))
+        add(self.research, lambda me: ResearchCoordinator(me, here, settings.claude, read))
         add(self.trading, lambda me: TradingCoordinator(me, self.database), STOP_DESK)
         if serve:
             from actors.console.console import Console  # brings a web server, 0.2 s that `once` does not need

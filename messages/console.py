@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from messages.addresses import Down
+from messages.claude import BreakerChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,4 +13,4 @@ class ServerEnded:
     cause: str
 
 
-Message = Down | ServerEnded
+Message = Down | BreakerChanged | ServerEnded

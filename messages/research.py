@@ -6,6 +6,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
+from messages.addresses import Refused
+from messages.claude import Answered, Failed, Progress
 from messages.tasks import Run
 from messages.values import Symbol
 
@@ -58,12 +60,29 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What Claude was asked and what it said, word for word.
+
+    `system` is the hash of the system prompt; `prompts`, raw `answers`, `checks` (sentences of the faults found in
+    each) and `questions` (ids) are in order, the repair last.
+    """
+
+    model: str
+    system: str
+    prompts: tuple[str, ...]
+    answers: tuple[str, ...]
+    checks: tuple[str, ...]
+    questions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """A recommendation, with what it rests on.
 
     `conviction` is the probability, 0 to 1, that it beats (SELL: trails) the untouched portfolio over
     `horizon_days` sessions. `thesis` has placeholders such as {f7}, which code fills in; `cited` names them.
-    With ABSTAIN all of these are None and `cause` is "code: sentence".
+    With ABSTAIN all of these are None and `cause` is "code: sentence". `inquiry` is there where Claude was asked,
+    `stand_in` where the rules answered in Claude's place: why, as "code: sentence".
     """
 
     symbol: Symbol
@@ -78,6 +97,8 @@ class Decision:
     cited: tuple[str, ...]
     cause: str | None
     cost_usd: Decimal
+    inquiry: Inquiry | None = None
+    stand_in: str | None = None
 
 
-Message = Run
+Message = Run | Progress | Answered | Failed | Refused

@@ -36,11 +36,16 @@ class ComputeFacts:
 
 @dataclass(frozen=True, slots=True)
 class Recommend:
-    """Draw a recommendation from the fact sheet of the same round."""
+    """Draw a recommendation from the fact sheet of the same round.
+
+    With `stand_in` the rules answer in Claude's place where it cannot be asked; `why` says that this was known before.
+    """
 
     symbol: Symbol
     as_of: dt.date
     use_claude: bool
+    stand_in: bool = False
+    why: str | None = None
 
 
 Work = RefreshBars | ValuePortfolio | ComputeFacts | Recommend

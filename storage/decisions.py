@@ -39,6 +39,11 @@ def starting_with(read: Reader, prefix: str) -> list[DecisionRecord]:
     return _records(read, "WHERE substr(id, 1, ?) = ? ORDER BY id LIMIT 2", len(prefix), prefix)
 
 
+def newest(read: Reader, limit: int) -> list[DecisionRecord]:
+    """The last so many, newest first. Raises Undecodable."""
+    return _records(read, "ORDER BY rowid DESC LIMIT ?", limit)
+
+
 def _records(read: Reader, which: str, *values: int | str) -> list[DecisionRecord]:
     sql = f"SELECT id, correlation_id, version, payload, at FROM decisions {which}"
     return [

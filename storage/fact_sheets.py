@@ -20,3 +20,10 @@ def load(read: Reader, correlation_id: CorrelationId, symbol: Symbol) -> Sheet |
     sql = "SELECT version, payload FROM fact_sheets WHERE correlation_id = ? AND symbol = ?"
     rows = read.rows(tuple[int, str], sql, correlation_id, symbol)
     return decode(Sheet, *rows[0]) if rows else None
+
+
+def newest(read: Reader, symbol: Symbol) -> Sheet | None:
+    """The last sheet of a symbol that was made. Raises Undecodable."""
+    sql = "SELECT version, payload FROM fact_sheets WHERE symbol = ? ORDER BY at DESC, rowid DESC LIMIT 1"
+    rows = read.rows(tuple[int, str], sql, symbol)
+    return decode(Sheet, *rows[0]) if rows else None

@@ -16,10 +16,13 @@ WORK: Final[dict[tuple[str, int], type[Work]]] = {
     ("value_portfolio", 1): ValuePortfolio,
     ("facts", 1): ComputeFacts,
     ("recommendation", 1): Recommend,
+    ("recommendation", 2): Recommend,  # stand_in and why, which a row of version 1 means not to have
 }
-"""What a task's type and version mean. A changed dataclass takes the next version; the old row keeps its own."""
+"""What a task's type and version mean, the newest last. A changed dataclass takes the next version; the old row keeps
+its own. A field that came with a default makes no other class: an older row decodes to the default."""
 NAMES: Final = {kind: name for name, kind in WORK.items()}
-VERSIONS: Final[dict[type[Any], int]] = {Sheet: 1, Decision: 1, Valuation: 1}
+VERSIONS: Final[dict[type[Any], int]] = {Sheet: 1, Decision: 2, Valuation: 1}
+"""The newest version of each. Decision 2 has inquiry and stand_in, which are None in a row of version 1."""
 
 
 class Undecodable(TroupeError):
@@ -48,7 +51,7 @@ def encode(value: Sheet | Decision | Valuation) -> tuple[int, str]:
 
 def decode(kind: type[T], version: int, payload: str) -> T:
     """The value. Raises Undecodable."""
-    if version != VERSIONS[kind]:
+    if not 1 <= version <= VERSIONS[kind]:
         raise Undecodable(f"{kind.__name__}, version {version}: is unknown to this release")
     return _decode(kind, payload, kind.__name__)
 

@@ -4,7 +4,8 @@ import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 
-from actors.console import doors, rounds
+from actors.console import asking, doors, rounds
+from actors.console.asking import Mode
 from actors.console.imports import import_holdings
 from actors.console.report import Report, report
 from actors.console.rounds import Asked
@@ -17,8 +18,10 @@ from messages.addresses import Refused, ReplyTo
 from messages.database import Committed
 from messages.values import CorrelationId
 from storage import tasks
+from storage.connections import Reader
 from storage.home import Home
 from storage.tasks import TaskRow
+from tests.sessions import StagedSessions
 
 
 class StagedDesk:
@@ -42,13 +45,17 @@ class StagedDesk:
             seed,
             at,
         )
-        self.desk = Desk(home, self.settings, Edges(self._system, chance), serve=False)
+        self.desk = Desk(home, self.settings, Edges(self._system, chance, self._programs), serve=False)
         self.access, self.read = self.desk.access, self.desk.access.read
 
     def _system(self, bus: Bus, flush: Callable[[ReplyTo[Committed | Refused]], None]) -> TestSystem:
         self.system = TestSystem(self._seed, bus=bus, flush=flush)
         self.system.manual.manual.now = self._at
         return self.system
+
+    def _programs(self, read: Reader) -> StagedSessions:
+        self.sessions = StagedSessions(self.system.scheduler.later)
+        return self.sessions
 
     def start(self) -> "StagedDesk":
         """Start everyone."""
@@ -59,13 +66,15 @@ class StagedDesk:
         """Stop everyone; nobody may overrun."""
         assert self.desk.stop() == []
 
-    def begin(self, *, again: bool = False) -> CorrelationId:
+    def begin(self, *, again: bool = False, claude: Mode = "off") -> CorrelationId:
         """Begin a round."""
-        return rounds.begin(self.access, Asked(again=again))
+        return rounds.begin(self.access, Asked(again, claude))
 
-    def once(self, *, again: bool = False) -> Report:
-        """Run a round to its end, as `once` does."""
-        correlation_id = self.begin(again=again)
+    def once(self, *, again: bool = False, claude: Mode = "off") -> Report:
+        """Run a round to its end, as `once` does; where Claude is asked somebody has agreed."""
+        if claude != "off":
+            asking.agree(self.access)
+        correlation_id = self.begin(again=again, claude=claude)
         doors.follow(doors.Here(self.access), correlation_id, lambda done, whole: None)
         return report(self.read, correlation_id, self.settings.source)
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from actors.kernel.system import System
-from messages import market, tasks, trading
+from messages import claude, market, tasks, trading
 from messages.addresses import Ref, Refused, ReplyTo
+from messages.claude import Asking
 from messages.errors import TroupeError
 from storage.connections import Reader
 
@@ -31,16 +32,21 @@ class DeskFailed(TroupeError):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Handed to the console and to the command line; `prices` is sample or csv, `watch` what a person has named."""
+    """Handed to the console and to the command line; `prices` is sample or csv, `watch` what a person has named.
+
+    `asking` says how Claude is asked, and for how much.
+    """
 
     system: System
     tasks: Ref[tasks.Submit]
     trading: Ref[trading.Import]
     source: Ref[market.Resolve]
+    claude: Ref[claude.Message]
     read: Reader
     prices: str
     currency: str
     watch: tuple[str, ...]
+    asking: Asking
 
     def ask(self, _kind: type[R], ref: Ref[M], make: Callable[[ReplyTo[R | Refused]], M]) -> R:
         """Tell `make(reply_to)` and wait for an answer of this kind. Raises DeskRefused."""

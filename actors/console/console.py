@@ -12,6 +12,7 @@ from actors.console.sockets import listening
 from actors.kernel.me import Me
 from messages import console
 from messages.addresses import Down
+from messages.claude import BreakerChanged
 from messages.console import ServerEnded
 from storage.home import Home
 
@@ -64,6 +65,8 @@ class Console:
         match message:
             case Down():
                 _log.error("%s is down: %s; it is tried again each minute", message.actor, message.cause)
+            case BreakerChanged():
+                _log.warning("Claude's breaker is %s: %s %s", message.state, message.cause, message.sentence)
             case ServerEnded():
                 raise RuntimeError(f"the HTTP server has ended: {message.cause}")
             case _:

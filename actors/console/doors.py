@@ -5,8 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from actors.console import rounds
+import msgspec
+
+from actors.console import asking, rounds
 from actors.console.access import Access, DeskFailed
+from actors.console.asking import Terms
 from actors.console.client import call
 from actors.console.imports import import_holdings
 from actors.console.rounds import LOOK, Asked, RoundFailed
@@ -41,6 +44,14 @@ class Door(Protocol):
         """See rounds.begin."""
         ...
 
+    def terms(self) -> Terms:
+        """See asking.terms."""
+        ...
+
+    def agree(self) -> None:
+        """See asking.agree."""
+        ...
+
     def import_holdings(self, text: str, origin: str) -> Done:
         """See imports.import_holdings."""
         ...
@@ -61,6 +72,14 @@ class Here:
         """See Door."""
         return rounds.begin(self._access, asked)
 
+    def terms(self) -> Terms:
+        """See Door."""
+        return asking.terms(self._access, len(rounds.concerned(self._access)))
+
+    def agree(self) -> None:
+        """See Door."""
+        asking.agree(self._access)
+
     def import_holdings(self, text: str, origin: str) -> Done:
         """See Door."""
         file = import_holdings(self._access, text, origin)
@@ -75,8 +94,16 @@ class There:
 
     def begin(self, asked: Asked) -> CorrelationId:
         """See Door."""
-        answer = call(self._home.socket, "POST", "/rounds", {"again": asked.again})
+        answer = call(self._home.socket, "POST", "/rounds", {"again": asked.again, "claude": asked.claude})
         return CorrelationId(answer["correlation_id"])
+
+    def terms(self) -> Terms:
+        """See Door."""
+        return msgspec.convert(call(self._home.socket, "GET", "/terms"), Terms)
+
+    def agree(self) -> None:
+        """See Door."""
+        call(self._home.socket, "POST", "/consent", {})
 
     def import_holdings(self, text: str, origin: str) -> Done:
         """See Door."""

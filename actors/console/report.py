@@ -1,19 +1,23 @@
 """A round as a person or a program reads it, made from what is stored alone."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from actors.domain.thesis import fill
+from messages.claude import Cause
 from messages.errors import TroupeError
-from messages.research import Fact, Missing
+from messages.research import Decision, Fact, Missing
 from messages.trading import Position
 from messages.values import CorrelationId
 from storage import decisions, fact_sheets, valuations
 from storage.connections import Reader
 from storage.decisions import DecisionRecord
 
-NO_CLAUDE = "this release cannot ask Claude yet; the rules have answered"
+OFF: Final = "Claude is off; the rules have answered"
+FAILURES: Final = frozenset(Cause)
 
 
 class NoRound(TroupeError):
@@ -70,12 +74,27 @@ def report(read: Reader, correlation_id: CorrelationId, source: str) -> Report:
     valued = valuations.load(read, correlation_id)
     if valued is None:
         raise NoRound(f"round {correlation_id}: has no valuation")
-    found = tuple(recommendation(read, record, source) for record in decisions.together(read, correlation_id))
+    records = decisions.together(read, correlation_id)
+    found = tuple(recommendation(read, record, source) for record in records)
     cost = sum((each.cost_usd for each in found), Decimal(0))
     return Report(
         1, source, valued.as_of, valued.currency, valued.value, valued.cash, valued.positions,
-        Claude("off", NO_CLAUDE, cost), found,
+        Claude(*_claude([record.decision for record in records]), cost), found,
     )  # fmt: skip
+
+
+def _claude(made: Sequence[Decision]) -> tuple[str, str | None]:
+    """How it went with Claude, from what came of it, and the first thing that went wrong."""
+    asked = [each for each in made if each.analyst == "claude"]
+    failed = [each.cause for each in asked if each.cause is not None and each.cause.partition(":")[0] in FAILURES]
+    missed = [each.stand_in for each in made if each.stand_in is not None]
+    faults = missed + failed
+    if not faults:
+        return ("answered", None) if asked else ("off", OFF)
+    if len(failed) < len(asked):
+        return "partial", faults[0]
+    signed_out = all(fault.partition(":")[0] == Cause.AUTHENTICATION for fault in faults)
+    return "signed_out" if signed_out else "unavailable", faults[0]
 
 
 def recommendation(read: Reader, record: DecisionRecord, source: str) -> Recommendation:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from actors.console.access import Access
+from actors.console.asking import Mode, prepare, profile, terms
 from messages.errors import TroupeError
 from messages.market import Resolve, Resolved
 from messages.tasks import ComputeFacts, NewTask, Recommend, RefreshBars, Submit, Submitted, ValuePortfolio
@@ -26,9 +27,21 @@ class RoundFailed(TroupeError):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a person wants: `again` makes a new round where there is one already."""
+    """What a person wants: `again` makes a new round where there is one already.
+
+    With `claude` auto the rules answer where Claude cannot be asked, with on nobody does.
+    """
 
     again: bool = False
+    claude: Mode = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class _Analyst:
+    """Who recommends, and why the rules do where Claude was wanted."""
+
+    model: str | None = None
+    why: str | None = None
 
 
 def begin(access: Access, asked: Asked) -> CorrelationId:
@@ -36,17 +49,38 @@ def begin(access: Access, asked: Asked) -> CorrelationId:
 
     Its inputs are session, symbols, analyst, holdings, bars and currency. Raises RoundFailed, DeskRefused, DeskFailed.
     """
-    symbols = sorted({*(held.symbol for held in ledger.held(access.read)), *resolve(access, access.watch)})
+    symbols = concerned(access)
     if not symbols:
         raise RoundFailed(
             "nothing is held and nothing is watched: import holdings with `run.py import FILE`, "
             "or set watch under [research] in desk.toml"
         )
     refresh(access, symbols)
-    tasks_ = plan(access, symbols, asked)
+    tasks_ = plan(access, symbols, asked, _analyst(access, symbols, asked))
     correlation_id = _correlation_id(tasks_[0].key)
     submit(access, tasks_, correlation_id)
     return correlation_id
+
+
+def concerned(access: Access) -> list[Symbol]:
+    """What a round is about: whatever is held or watched."""
+    return sorted({*(held.symbol for held in ledger.held(access.read)), *resolve(access, access.watch)})
+
+
+def _analyst(access: Access, symbols: Sequence[Symbol], asked: Asked) -> _Analyst:
+    """Claude where it is wanted and can be asked, or was asked in the same round before. Raises RoundFailed."""
+    if asked.claude == "off":
+        return _Analyst()
+    if not terms(access, len(symbols)).agreed:
+        raise RoundFailed("nobody has agreed yet that Claude is asked; `run.py once --claude on` does")
+    wanted = _Analyst(access.asking.model)
+    known = tasks.by_key(access.read, plan(access, symbols, asked, wanted)[0].key) is not None
+    refused = None if known else prepare(access)
+    if refused is None:
+        return wanted
+    if asked.claude == "on":
+        raise RoundFailed(f"--claude on: Claude cannot be asked ({refused.cause}): {refused.sentence}")
+    return _Analyst(None, f"{refused.cause}: {refused.sentence}")
 
 
 def resolve(access: Access, names: Sequence[str]) -> list[Symbol]:
@@ -81,11 +115,14 @@ def ended(rows: Sequence[TaskRow]) -> bool:
     return all(row.state in ENDED for row in rows)
 
 
-def plan(access: Access, symbols: Sequence[Symbol], asked: Asked) -> list[NewTask]:
+def plan(access: Access, symbols: Sequence[Symbol], asked: Asked, analyst: _Analyst) -> list[NewTask]:
     """The tasks of a round, the valuation first; facts need it, and each recommendation needs its facts."""
     read = access.read
     as_of = max(session for symbol in symbols if (session := bars.last_session(read, symbol)))
-    inputs = (as_of, symbols, "rules", access.currency, ledger.digest(read), bars.digest(read, symbols))
+    who = "rules" if analyst.model is None else f"{asked.claude} {profile(access.asking)!r}"
+    if analyst.why is not None:
+        who = f"rules instead: {analyst.why.partition(':')[0]}"
+    inputs = (as_of, symbols, who, access.currency, ledger.digest(read), bars.digest(read, symbols))
     key = hashlib.sha256(repr(inputs).encode()).hexdigest()[:16]
     number = _number(read, key, again=asked.again)
     value = NewTask(f"value_portfolio/{key}/{number}", "portfolio", ValuePortfolio(as_of), priority=8)
@@ -97,7 +134,8 @@ def plan(access: Access, symbols: Sequence[Symbol], asked: Asked) -> list[NewTas
         NewTask(
             f"recommendation/{symbol}/{key}/{number}",
             "analysis",
-            Recommend(symbol, as_of, use_claude=False),
+            Recommend(symbol, as_of, analyst.model is not None, asked.claude == "auto", analyst.why),
+            requires_claude=analyst.model is not None,
             needs=(fact.key,),
         )
         for symbol, fact in zip(symbols, facts, strict=True)

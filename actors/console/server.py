@@ -13,8 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from actors.console import rounds, views
+from actors.console import asking, rounds, views
 from actors.console.access import Access, DeskFailed, DeskRefused
+from actors.console.asking import Mode
 from actors.console.encoding import encoded
 from actors.console.imports import import_holdings
 from actors.console.rounds import Asked
@@ -36,6 +37,7 @@ class BadRequest(TroupeError):
 
 class _Begin(msgspec.Struct, forbid_unknown_fields=True):
     again: bool = False
+    claude: Mode = "off"
 
 
 class _Holdings(msgspec.Struct, forbid_unknown_fields=True):
@@ -64,7 +66,14 @@ def application(access: Access, home: Home) -> Starlette:
 
     def begin(request: Request, body: bytes) -> object:
         asked = msgspec.json.decode(body, type=_Begin)
-        return {"correlation_id": rounds.begin(access, Asked(asked.again))}
+        return {"correlation_id": rounds.begin(access, Asked(asked.again, asked.claude))}
+
+    def terms(request: Request, body: bytes) -> object:
+        return asking.terms(access, len(rounds.concerned(access)))
+
+    def consent(request: Request, body: bytes) -> object:
+        asking.agree(access)
+        return {}
 
     def holdings(request: Request, body: bytes) -> object:
         sent = msgspec.json.decode(body, type=_Holdings)
@@ -78,6 +87,8 @@ def application(access: Access, home: Home) -> Starlette:
             Route("/tasks", _answering(list_tasks), methods=["GET"]),
             Route("/why/{id}", _answering(why), methods=["GET"]),
             Route("/rounds", _answering(begin), methods=["POST"]),
+            Route("/terms", _answering(terms), methods=["GET"]),
+            Route("/consent", _answering(consent), methods=["POST"]),
             Route("/holdings", _answering(holdings), methods=["POST"]),
         ],
     )

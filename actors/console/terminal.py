@@ -5,13 +5,15 @@ import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Final
+from typing import Final, Literal
 
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
+from rich.prompt import Confirm
 from rich.table import Table
 
+from actors.console.asking import SENT, Mode, Terms
 from actors.console.encoding import encoded
 from actors.console.report import Recommendation, Report
 from actors.console.views import Status, Why
@@ -20,6 +22,7 @@ from messages.research import Fact
 from storage.tasks import TaskRow
 
 SAMPLE: Final = "Sample desk: prices end 2013-03-01, not today's."
+HINDSIGHT: Final = "Claude may know what came later; these answers are never scored."
 PIPED: Final = 200
 """Columns where standard output is not a terminal, so that what is searched for is not broken."""
 out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED)
@@ -49,6 +52,22 @@ def progress(what: str) -> Generator[Callable[[int, int], None]]:
         yield lambda done, whole: shown_line.update(f"{what}: {done} of {whole} tasks done")
 
 
+def consent(mode: Literal["auto", "on"], terms: Terms, agree: Callable[[], None]) -> Mode:
+    """Say what asking Claude would mean, and ask whether it may be where nobody has agreed to it yet."""
+    if mode == "auto" and not terms.agreed and not (sys.stdin.isatty() and err.is_terminal):
+        return "off"
+    err.print(
+        f"Claude: {terms.model}, one question for each of {terms.symbols} symbols and one repair of each at most, "
+        f"for up to {terms.usd_per_round:.2f} $. Sent are {SENT}.",
+        soft_wrap=True,
+    )
+    if not terms.agreed:
+        if mode == "auto" and not Confirm.ask("Ask Claude, now and from now on?", console=err, default=False):
+            return "off"
+        agree()
+    return mode
+
+
 def print_report(report: Report) -> None:
     """A round: the portfolio, and what is recommended."""
     table = _table("", "symbol", ">quantity", ">price", ">value", ">weight", ">unrealised")
@@ -60,13 +79,15 @@ def print_report(report: Report) -> None:
     table.add_row("cash", "", "", _money(report.cash), "", "")
     out.print(f"Portfolio at the closes of {report.as_of}: {_money(report.value)} {report.currency}")
     out.print(table)
-    out.print(f"Recommendations ({report.claude.cause or 'by Claude'})")
+    out.print(f"Recommendations ({escape(report.claude.cause or f'by Claude, for {report.claude.cost_usd:f} $')})")
     table = _table("", "id", "symbol", "action", "analyst", ">conviction", ">sessions", ">target", ">stop")
     for made in report.recommendations:
         table.add_row(made.id, made.symbol, made.action, made.analyst, *_levels(made))
     out.print(table)
     for made in report.recommendations:
         out.print(Padding(f"[bold]{made.symbol}[/bold] {escape(made.thesis or made.cause or '')}", (0, 0, 0, 2)))
+    if report.source == "sample" and any(made.analyst == "claude" for made in report.recommendations):
+        out.print(HINDSIGHT)
     out.print("`run.py why ID` shows the facts behind one of them.")
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from messages.claude import Asking
 from messages.errors import TroupeError
 from storage.files import read_text
 from storage.home import Home
@@ -30,6 +31,7 @@ class Settings:
     watch: tuple[str, ...] = ()
     threads: int = 4
     metrics_port: int = 9464
+    claude: Asking = field(default_factory=Asking)
 
 
 def load(home: Home) -> Settings:

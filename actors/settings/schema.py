@@ -3,13 +3,27 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from itertools import pairwise
+from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    ValidationInfo,
+)
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from actors.settings.reading import PREFIX, BadSettings, Settings
+from messages.claude import Asking
 from storage.home import Home
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
@@ -42,6 +56,65 @@ class _Metrics(BaseModel):
     port: Annotated[int, Field(ge=0, le=65535)] = 9464
 
 
+def _number(value: object, info: ValidationInfo) -> object:
+    """A number in the file; even strict mode takes "4" for a Decimal, and what is no Decimal yet for none."""
+    if info.mode == "json":
+        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+            raise PydanticCustomError("number", "input should be a valid number")
+        return Decimal(str(value))
+    return value
+
+
+def _enough(tokens: int) -> int:
+    if 0 < tokens < LEAST_THINKING:
+        raise PydanticCustomError(
+            "thinking",
+            "Claude thinks with at least {least} tokens; write that or more, or 0 for not at all",
+            {"least": LEAST_THINKING},
+        )
+    return tokens
+
+
+LEAST_THINKING: Final = 1024
+"""Tokens; the Messages API refuses a smaller budget."""
+_Usd = Annotated[
+    Decimal, BeforeValidator(_number), Field(ge=0, le=10_000, decimal_places=9), PlainSerializer(float, float, "json")
+]
+_Seconds = Annotated[float, Field(ge=1, le=3600)]
+
+
+_ASKING: Final = Asking()
+
+
+class _Claude(BaseModel):
+    model_config = _STRICT
+    model: Annotated[str, Field(pattern=r"^\S{1,100}$")] = _ASKING.model
+    max_usd_per_question: _Usd = _ASKING.max_usd_per_question
+    max_usd_per_round: _Usd = _ASKING.max_usd_per_round
+    max_usd_per_day: _Usd = _ASKING.max_usd_per_day
+    max_usd_per_month: _Usd = _ASKING.max_usd_per_month
+    answer_within: Annotated[float, Field(ge=10, le=3600)] = _ASKING.answer_within
+    first_token_within: _Seconds = _ASKING.first_token_within
+    silence: _Seconds = _ASKING.silence
+    connect_within: _Seconds = _ASKING.connect_within
+    max_clients: Annotated[int, Field(ge=1, le=16)] = _ASKING.max_clients
+    side_by_side: Annotated[int, Field(ge=1, le=16)] = _ASKING.side_by_side
+    idle: Annotated[float, Field(ge=1, le=86_400)] = _ASKING.idle
+    standby: bool = _ASKING.standby
+    thinking: Annotated[int, Field(ge=0, le=64_000), AfterValidator(_enough)] = _ASKING.thinking
+    output: Annotated[int, Field(ge=256, le=64_000)] = _ASKING.output
+
+
+ASCENDING: Final = (
+    ("max_usd_per_question", "max_usd_per_round", "max_usd_per_day", "max_usd_per_month"),
+    ("connect_within", "answer_within"),
+    ("first_token_within", "answer_within"),
+    ("silence", "answer_within"),
+    ("side_by_side", "max_clients"),
+)
+"""Of these no one may be set above the next, which would make it mean nothing."""
+
+
 class _Sections(BaseModel):
     model_config = _STRICT
     desk: _Desk = _Desk()
@@ -49,6 +122,7 @@ class _Sections(BaseModel):
     research: _Research = _Research()
     workers: _Workers = _Workers()
     metrics: _Metrics = _Metrics()
+    claude: _Claude = _Claude()
 
 
 class _Schema(_Sections, BaseSettings):
@@ -83,6 +157,7 @@ def checked(written: dict[str, Any], variables: Mapping[str, str], home: Home) -
         section = str(error).partition('"')[2].partition('"')[0]
         within = ", ".join(name for name in variables if name.upper().startswith(f"{PREFIX}{section}__".upper()))
         raise BadSettings(f'environment: {within}: a list is written as JSON, such as ["AAPL", "MSFT"]') from error
+    _agree(schema.claude, home, variables)
     return Settings(
         currency=schema.desk.currency,
         grace=schema.desk.grace,
@@ -91,21 +166,43 @@ def checked(written: dict[str, Any], variables: Mapping[str, str], home: Home) -
         watch=schema.research.watch,
         threads=schema.workers.threads,
         metrics_port=schema.metrics.port,
+        claude=Asking(**dict(schema.claude)),
     )
+
+
+def _agree(claude: _Claude, home: Home, variables: Mapping[str, str]) -> None:
+    """A default that is above what was set is no contradiction: the smaller limit holds."""
+    for least, most in ((least, most) for names in ASCENDING for least, most in pairwise(names)):
+        low, high = getattr(claude, least), getattr(claude, most)
+        if low > high and least in claude.model_fields_set:
+            place = _place("claude", least, home, variables)
+            raise BadSettings(
+                f"{place} = {_plain(low)}: is above {most} = {_plain(high)}; lower the one or raise the other"
+            )
+
+
+def _plain(value: Decimal | float) -> str:
+    """As a person writes it."""
+    return f"{Decimal(str(value)).normalize():f}"
 
 
 def _sentences(error: ValidationError, home: Home, variables: Mapping[str, str]) -> Iterator[str]:
     """What is wrong, one sentence each, naming the key, where it was set and what was expected."""
     for fault in error.errors():
         section, key = [*map(str, fault["loc"]), "", ""][:2]
-        variable = next((name for name in variables if name.upper() == f"{PREFIX}{section}__{key}".upper()), None)
-        place = f"environment: {variable}" if variable else f"{home.settings}: [{section}] {key}".rstrip()
+        place = _place(section, key, home, variables)
         said = fault["msg"]
         if fault["type"] == "extra_forbidden":
             said = f"is not a setting; there are {', '.join(_keys(section if key else None))}"
         elif fault["type"] in {"model_type", "model_attributes_type"}:
             said = f"is not a section; write [{section}] and below it its keys"
         yield f"{place} = {fault['input']!r}: {said[:1].lower()}{said[1:]}"
+
+
+def _place(section: str, key: str, home: Home, variables: Mapping[str, str]) -> str:
+    """Where a key was set."""
+    variable = next((name for name in variables if name.upper() == f"{PREFIX}{section}__{key}".upper()), None)
+    return f"environment: {variable}" if variable else f"{home.settings}: [{section}] {key}".rstrip()
 
 
 def _keys(section: str | None) -> list[str]:

@@ -1,5 +1,6 @@
 """Each command that README.md and docs/ show is run, and what they say of commands and settings is all there is."""
 
+import json
 import re
 import shlex
 import shutil
@@ -79,4 +80,4 @@ def settings() -> Iterator[tuple[tuple[str, str], str]]:
     """Section, key and default of each, written as in TOML."""
     for section, field in settings_schema._Schema.model_fields.items():  # pyright: ignore[reportPrivateUsage]
         for key, value in field.default.model_dump(mode="json").items():
-            yield (section, key), f'"{value}"' if isinstance(value, str) else str(value)
+            yield (section, key), json.dumps(value)

@@ -184,15 +184,6 @@ def test_again_makes_another_round_of_the_same_content_under_other_ids(sample: P
     assert sample.rows("SELECT count(*) FROM decisions") == [(10,)]
 
 
-def test_claude_on_is_refused_with_a_sentence_and_no_home_is_made(place: Place) -> None:
-    ended = place.run("once", "--claude", "on")
-
-    assert (ended.code, ended.out) == (1, "")
-    (line,) = ended.lines
-    assert line.startswith("error: --claude on: ")
-    assert not place.home.exists()
-
-
 def test_with_claude_off_the_rules_answer(sample: Place, undisturbed: Undisturbed) -> None:
     assert sample.once("--claude", "off") == undisturbed.report
 

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
+from actors.claude.programs import Programs
 from actors.console.access import Access, DeskFailed, DeskRefused
 from actors.console.imports import import_holdings
 from actors.console.rounds import Asked, RoundFailed, begin, ended
@@ -142,7 +143,7 @@ class Story:
         if self._desk is None:
             settings = Settings(watch=("MSFT",), threads=self.threads, grace=GRACE)
             chance = random.Random(self.seed).random
-            self._desk = Desk(self.home, settings, Edges(self._make_system, chance), serve=False)
+            self._desk = Desk(self.home, settings, Edges(self._make_system, chance, Programs), serve=False)
             self._desk.start()
         return self._desk.access
 

@@ -19,10 +19,13 @@ from storage.migrations import (
     open_for_reading,
     open_for_writing,
 )
+from tests.storage import test_schema
 from tests.storage.conftest import FIXED
 
-SECOND = Migration(2, "0002_second", "CREATE TABLE second (x INTEGER) STRICT; INSERT INTO second VALUES (1)")
-HALF = Migration(2, "0002_half", "CREATE TABLE half (x INTEGER) STRICT; INSERT INTO half VALUES ('no number')")
+NEXT = Migration(len(known()) + 1, "next", "CREATE TABLE next (x INTEGER) STRICT; INSERT INTO next VALUES (1)")
+HALF = Migration(
+    len(known()) + 1, "half", "CREATE TABLE half (x INTEGER) STRICT; INSERT INTO half VALUES ('no number')"
+)
 APRIL = 1_364_774_400_000_000
 
 
@@ -37,6 +40,14 @@ def schema(path: Path) -> tuple[int, set[str]]:
     read = Reader(path)
     tables = read.rows(tuple[str], "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
     return read.rows(tuple[int], "PRAGMA user_version")[0][0], {name for (name,) in tables}
+
+
+def tables_of(path: Path) -> set[str]:
+    return schema(path)[1]
+
+
+def rows_of(path: Path, table: str) -> list[tuple[object, ...]]:
+    return Reader(path).rows(tuple[object, ...], f"SELECT * FROM {table}")
 
 
 def one_line(error: TroupeError) -> str:
@@ -57,15 +68,33 @@ def test_a_step_whose_second_statement_fails_leaves_schema_and_tables_as_before(
     assert schema(home.database) == before
 
 
+def test_a_home_of_the_first_schema_is_migrated_with_all_its_rows(home: Home) -> None:
+    first = open_for_writing(home, FIXED, 0, steps=known()[:1])
+    kept = [table for table in tables_of(home.database) if table in test_schema.ROWS]
+    for table in kept:
+        fetch(first.raw, test_schema.ROWS[table])
+    first.close()
+    before = {table: rows_of(home.database, table) for table in tables_of(home.database)}
+
+    open_for_writing(home, FIXED, APRIL).close()
+
+    assert schema(home.database)[0] == len(known())
+    assert {table: rows_of(home.database, table) for table in before} == before
+    assert {"ledger_entries", "decisions"} <= {table for table, rows in before.items() if rows}
+    assert "claude_questions" in tables_of(home.database)
+    [copy] = home.backups.iterdir()
+    assert schema(copy)[0] == 1
+
+
 def test_of_several_steps_those_before_the_one_that_fails_are_kept(home: Home) -> None:
-    third = Migration(3, "0003_half", HALF.sql)
+    later = Migration(NEXT.number + 1, "half", HALF.sql)
 
     with pytest.raises(apsw.ConstraintError):
-        open_for_writing(home, FIXED, 0, steps=[*known(), SECOND, third])
+        open_for_writing(home, FIXED, 0, steps=[*known(), NEXT, later])
 
     number, tables = schema(home.database)
-    assert number == 2
-    assert "second" in tables
+    assert number == NEXT.number
+    assert "next" in tables
     assert "half" not in tables
 
 
@@ -89,15 +118,15 @@ def test_a_disk_that_is_full_while_migrating_is_named(home: Home) -> None:
 def test_an_existing_file_is_copied_before_it_is_migrated(home: Home) -> None:
     written(home)
 
-    open_for_writing(home, FIXED, APRIL, steps=[*known(), SECOND]).close()
+    open_for_writing(home, FIXED, APRIL, steps=[*known(), NEXT]).close()
 
     [copy] = home.backups.iterdir()
     assert copy.name == f"schema-{len(known())}-20130401T000000Z.sqlite3"
     assert schema(copy)[0] == len(known())
-    assert "second" not in schema(copy)[1]
+    assert "next" not in schema(copy)[1]
     assert dict(Reader(copy).rows(tuple[str, str], "SELECT name, value FROM home")) == FIXED
     assert home.backups.stat().st_mode & 0o777 == 0o700
-    assert "second" in schema(home.database)[1]
+    assert "next" in schema(home.database)[1]
 
 
 def test_what_is_new_or_up_to_date_is_not_copied(home: Home) -> None:
@@ -107,7 +136,7 @@ def test_what_is_new_or_up_to_date_is_not_copied(home: Home) -> None:
 
 
 def test_a_newer_schema_is_refused_by_writers_and_readers_and_left_alone(home: Home) -> None:
-    open_for_writing(home, FIXED, 0, steps=[*known(), SECOND]).close()
+    open_for_writing(home, FIXED, 0, steps=[*known(), NEXT]).close()
     sentence = (
         rf"desk\.sqlite3: has schema {len(known()) + 1}, this release knows {len(known())}; run the newer release"
     )
@@ -122,9 +151,9 @@ def test_a_newer_schema_is_refused_by_writers_and_readers_and_left_alone(home: H
 
 def test_an_older_schema_is_not_read_before_it_is_migrated(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     written(home)
-    monkeypatch.setattr("storage.migrations.known", lambda: (*known(), SECOND))
+    monkeypatch.setattr("storage.migrations.known", lambda: (*known(), NEXT))
 
-    with pytest.raises(NoDesk, match=r"has schema 1 of 2; run `run\.py once`"):
+    with pytest.raises(NoDesk, match=rf"has schema {NEXT.number - 1} of {NEXT.number}; run `run\.py once`"):
         open_for_reading(home)
 
 

@@ -2,26 +2,32 @@
 
 import datetime as dt
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from messages.research import Action, Decision, Fact, Missing, Sheet
+from messages.research import Action, Decision, Fact, Inquiry, Missing, Sheet
 from messages.tasks import ComputeFacts, Recommend, RefreshBars, ValuePortfolio, Work
 from messages.trading import Position, Valuation
 from messages.values import Symbol
 from storage.payloads import Undecodable, decode, decode_work, encode, encode_work
 
 AAPL, DAY = Symbol("AAPL"), dt.date(2013, 3, 1)
-WORK: list[tuple[Work, str, str]] = [
-    (RefreshBars(AAPL), "refresh_bars", '{"symbol":"AAPL"}'),
-    (ValuePortfolio(DAY), "value_portfolio", '{"as_of":"2013-03-01"}'),
-    (ComputeFacts(AAPL, DAY), "facts", '{"symbol":"AAPL","as_of":"2013-03-01"}'),
+WORK: list[tuple[Work, str, int, str]] = [
+    (RefreshBars(AAPL), "refresh_bars", 1, '{"symbol":"AAPL"}'),
+    (ValuePortfolio(DAY), "value_portfolio", 1, '{"as_of":"2013-03-01"}'),
+    (ComputeFacts(AAPL, DAY), "facts", 1, '{"symbol":"AAPL","as_of":"2013-03-01"}'),
     (
-        Recommend(AAPL, DAY, use_claude=True),
+        Recommend(AAPL, DAY, use_claude=True, stand_in=True, why="off: no consent"),
         "recommendation",
-        '{"symbol":"AAPL","as_of":"2013-03-01","use_claude":true}',
+        2,
+        '{"symbol":"AAPL","as_of":"2013-03-01","use_claude":true,"stand_in":true,"why":"off: no consent"}',
     ),
+]
+# Rows as earlier releases have stored them, word for word.
+OLD_WORK = [
+    ("recommendation", 1, '{"symbol":"AAPL","as_of":"2013-03-01","use_claude":true}', Recommend(AAPL, DAY, True)),
 ]
 SHEET = Sheet(
     AAPL, DAY,
@@ -33,24 +39,60 @@ BUY = Decision(
     AAPL, DAY, "claude", Action.BUY, 0.55, 21, Decimal("450.10"), Decimal("0.000000001"), "Since {f1}.", ("f1",), None,
     Decimal("0.0123"),
 )  # fmt: skip
+ASKED = replace(
+    BUY,
+    inquiry=Inquiry("claude-sonnet-5-5", "0" * 64, ("<facts>", "again"), ('{"a"', "{}"), ("cited: f9",), ("q1", "q2")),
+)
+STOOD_IN = replace(ABSTAIN, stand_in="circuit_open: Claude is not asked until 12:00")
+OLD_DECISIONS = [
+    (
+        '{"symbol":"AAPL","as_of":"2013-03-01","analyst":"rules","action":"ABSTAIN","conviction":null,'
+        '"horizon_days":null,"target":null,"stop":null,"thesis":null,"cited":[],"cause":"few: too few","cost_usd":"0"}',
+        ABSTAIN,
+    ),
+    (
+        '{"symbol":"AAPL","as_of":"2013-03-01","analyst":"claude","action":"BUY","conviction":0.55,"horizon_days":21,'
+        '"target":"450.10","stop":"1E-9","thesis":"Since {f1}.","cited":["f1"],"cause":null,"cost_usd":"0.0123"}',
+        BUY,
+    ),
+]
 VALUATION = Valuation(
     DAY, "USD", Decimal("9223372036.854775807"), Decimal("-0.000000001"),
     (Position(AAPL, Decimal("2.5"), Decimal("430.47"), Decimal("1076.175"), 0.25, Decimal("-1")),),
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("work", "name", "payload"), WORK)
-def test_work_is_stored_under_its_name_and_version_and_comes_back(work: Work, name: str, payload: str) -> None:
-    assert encode_work(work) == (name, 1, payload)
-    assert decode_work(name, 1, payload) == work
+@pytest.mark.parametrize(("work", "name", "version", "payload"), WORK)
+def test_work_is_stored_under_its_name_and_version_and_comes_back(
+    work: Work, name: str, version: int, payload: str
+) -> None:
+    assert encode_work(work) == (name, version, payload)
+    assert decode_work(name, version, payload) == work
 
 
-@pytest.mark.parametrize("value", [SHEET, ABSTAIN, BUY, VALUATION])
-def test_what_was_worked_out_comes_back_exactly(value: Sheet | Decision | Valuation) -> None:
+@pytest.mark.parametrize(("name", "version", "payload", "work"), OLD_WORK)
+def test_work_that_an_earlier_release_has_stored_means_what_it_meant(
+    name: str, version: int, payload: str, work: Work
+) -> None:
+    assert decode_work(name, version, payload) == work
+
+
+@pytest.mark.parametrize(
+    ("value", "newest"), [(SHEET, 1), (ABSTAIN, 2), (BUY, 2), (ASKED, 2), (STOOD_IN, 2), (VALUATION, 1)]
+)
+def test_what_was_worked_out_comes_back_exactly(value: Sheet | Decision | Valuation, newest: int) -> None:
     version, payload = encode(value)
 
-    assert version == 1
+    assert version == newest
     assert decode(type(value), version, payload) == value
+
+
+@pytest.mark.parametrize(("payload", "decision"), OLD_DECISIONS)
+def test_a_decision_that_an_earlier_release_has_stored_has_no_inquiry_and_no_stand_in(
+    payload: str, decision: Decision
+) -> None:
+    assert decode(Decision, 1, payload) == decision
+    assert (decision.inquiry, decision.stand_in) == (None, None)
 
 
 def test_amounts_are_stored_as_strings() -> None:
@@ -59,15 +101,18 @@ def test_amounts_are_stored_as_strings() -> None:
     assert (stored["value"], stored["positions"][0]["price"]) == ("9223372036.854775807", "430.47")
 
 
-@pytest.mark.parametrize(("name", "version"), [("facts", 2), ("facts", 0), ("dividends", 1), ("", 1)])
+@pytest.mark.parametrize(
+    ("name", "version"), [("facts", 2), ("facts", 0), ("recommendation", 3), ("dividends", 1), ("", 1)]
+)
 def test_work_of_an_unknown_type_or_version_is_named(name: str, version: int) -> None:
     with pytest.raises(Undecodable, match=f"task type {name}, version {version}: is unknown to this release"):
-        decode_work(name, version, WORK[2][2])
+        decode_work(name, version, WORK[2][3])
 
 
-def test_a_value_of_an_unknown_version_is_named() -> None:
-    with pytest.raises(Undecodable, match="Sheet, version 2: is unknown to this release"):
-        decode(Sheet, 2, encode(SHEET)[1])
+@pytest.mark.parametrize(("kind", "version"), [(Sheet, 2), (Sheet, 0), (Decision, 3)])
+def test_a_value_of_an_unknown_version_is_named(kind: type[Sheet | Decision], version: int) -> None:
+    with pytest.raises(Undecodable, match=f"{kind.__name__}, version {version}: is unknown to this release"):
+        decode(kind, version, encode(SHEET)[1])
 
 
 @pytest.mark.parametrize(
@@ -84,4 +129,4 @@ def test_rubbish_in_place_of_work_is_named_in_one_line(payload: str) -> None:
 
 def test_rubbish_in_place_of_a_value_is_named() -> None:
     with pytest.raises(Undecodable, match="Decision: its stored payload cannot be decoded"):
-        decode(Decision, 1, encode(BUY)[1].replace("BUY", "PERHAPS"))
+        decode(Decision, 2, encode(BUY)[1].replace("BUY", "PERHAPS"))

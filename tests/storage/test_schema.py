@@ -9,6 +9,7 @@ import apsw
 import pytest
 
 import storage
+from messages.claude import Cause
 from storage.connections import WriteConnection, fetch
 
 STATES = ("blocked", "queued", "leased", "done", "dead", "cancelled")
@@ -33,7 +34,12 @@ TABLES = {
     "valuations.py": {"valuations"},
     "fact_sheets.py": {"fact_sheets"},
     "decisions.py": {"decisions"},
+    "questions.py": {"claude_questions"},
+    "breaker.py": {"claude_breaker"},
+    "consents.py": {"claude_consents"},
+    "prompts.py": {"prompts"},
 }
+ASKED = "INSERT INTO claude_questions (id, correlation_id, purpose, model, reserved, asked_at"
 ROWS = {
     "ledger_transactions": """INSERT INTO ledger_transactions (kind, origin, correlation_id, at)
         VALUES ('opening', 'x', 'c', 0)""",
@@ -42,6 +48,11 @@ ROWS = {
         INSERT INTO ledger_entries (transaction_id, account, quantity, amount) VALUES (7, 'cash', 0, 5)""",
     "decisions": """INSERT INTO decisions (id, correlation_id, symbol, version, payload, at)
         VALUES ('d', 'c', 'AAPL', 1, '{}', 0)""",
+    "claude_questions": f"""{ASKED}, cost, outcome, ended_at) VALUES ('q', 'c', 'chat', 'm', 9, 0, 7, 'answered', 1)""",
+    "claude_breaker": """INSERT INTO claude_breaker (state, failures, cause, sentence, retry_at, at)
+        VALUES ('open', 3, 'server', 'why', 5, 0)""",
+    "claude_consents": "INSERT INTO claude_consents (at, model, usd_per_round) VALUES (0, 'm', 1)",
+    "prompts": f"INSERT INTO prompts (hash, text) VALUES ('{'0' * 64}', 'p')",
 }
 HOME = Path(storage.__file__).parent
 
@@ -71,7 +82,7 @@ def test_a_task_changes_its_state_only_as_the_design_says(connection: WriteConne
 @pytest.mark.parametrize(
     "change", ["UPDATE {} SET rowid = rowid", "DELETE FROM {}", "REPLACE INTO {0} SELECT * FROM {0}"]
 )
-def test_ledger_and_decisions_are_append_only(connection: WriteConnection, table: str, change: str) -> None:
+def test_what_is_to_stay_is_append_only(connection: WriteConnection, table: str, change: str) -> None:
     fetch(connection.raw, ROWS[table])
     before = fetch(connection.raw, f"SELECT rowid, * FROM {table}")
 
@@ -79,6 +90,36 @@ def test_ledger_and_decisions_are_append_only(connection: WriteConnection, table
         fetch(connection.raw, change.format(table))
 
     assert fetch(connection.raw, f"SELECT rowid, * FROM {table}") == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["cost = 5", "outcome = 'crash'", "ended_at = 5", "cost = 5, outcome = 'crash'", "seconds = 1.0",
+     "cost = -1, outcome = 'crash', ended_at = 5", "cost = 5, outcome = 'tired', ended_at = 5",
+     "cost = 5, outcome = 'crash', ended_at = 5, reserved = 8", "model = 'n'", "id = 'r'"],
+)  # fmt: skip
+def test_a_question_is_settled_in_full_and_in_nothing_else(connection: WriteConnection, change: str) -> None:
+    fetch(connection.raw, f"{ASKED}) VALUES ('q', 'c', 'chat', 'm', 9, 0)")
+
+    with pytest.raises(apsw.ConstraintError):
+        fetch(connection.raw, f"UPDATE claude_questions SET {change}")
+    fetch(connection.raw, "UPDATE claude_questions SET cost = 5, outcome = 'crash', ended_at = 5, seconds = 0.5")
+
+    assert fetch(connection.raw, "SELECT cost, outcome, seconds FROM claude_questions") == [(5, "crash", 0.5)]
+
+
+def test_a_question_ends_in_an_answer_or_in_one_of_the_gateways_causes(connection: WriteConnection) -> None:
+    for outcome in ("answered", *Cause):
+        values = f"VALUES ('{outcome}', 'c', 'chat', 'm', 9, 0, 0, '{outcome}', 1)"
+        fetch(connection.raw, f"{ASKED}, cost, outcome, ended_at) {values}")
+
+    step = (HOME / "migrations" / "0002_claude.sql").read_text("utf-8").partition("outcome IN (")[2].partition(")")[0]
+    assert re.findall(r"'(\w+)'", step) == ["answered", *Cause]
+
+
+def test_an_open_breaker_says_until_when(connection: WriteConnection) -> None:
+    with pytest.raises(apsw.ConstraintError):
+        fetch(connection.raw, ROWS["claude_breaker"].replace("5, 0)", "NULL, 0)"))
 
 
 def test_every_table_is_strict(connection: WriteConnection) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 import pytest
 
+from actors.claude.programs import Programs
 from actors.database import BATCH, DatabaseWriter
 from actors.desk import Desk, Edges
 from actors.kernel.bus import Bus
@@ -276,7 +277,7 @@ def importing(quantity: int, reply_to: ReplyTo[Imported | Refused]) -> Import:
 @for_a_while
 def test_a_desk_kept_full_keeps_what_it_accepted_and_goes_on_working(seconds: float, tmp_path: Path) -> None:
     receipts, imported, home = Receipts(), list[tuple[int, int]](), Home(tmp_path)
-    desk = Desk(home, Settings(), Edges(Staged, lambda: 0.5), serve=False)
+    desk = Desk(home, Settings(), Edges(Staged, lambda: 0.5, Programs), serve=False)
     desk.start()
 
     def send(number: int) -> None:
@@ -381,7 +382,7 @@ def test_a_desk_stops_in_time_beside_a_source_that_hangs_and_keeps_what_it_accep
     def instead(name: str, actor: Actor[Any]) -> Actor[Any]:
         return Preceded(actor, before.get(name, lambda message: None))
 
-    desk = Desk(home, Settings(grace=2.0), Edges(partial(Staged, instead=instead), lambda: 0.5), serve=False)
+    desk = Desk(home, Settings(grace=2.0), Edges(partial(Staged, instead=instead), lambda: 0.5, Programs), serve=False)
     desk.start()
     desk.tasks.tell(Submit((NewTask("hangs", "data", RefreshBars(AAPL)),), CorrelationId("0" * 32), submitted))
     assert gate.entered.wait(5)

@@ -7,8 +7,9 @@ import pytest
 from actors.domain import rules
 from actors.kernel.testing import Probe, TestSystem
 from actors.research.coordinator import ResearchCoordinator
-from messages import research
+from messages import claude, research
 from messages.addresses import Ref, Refused
+from messages.claude import Asking
 from messages.tasks import Finished, Lease, Recommend, RefreshBars, Run, Work
 from messages.values import Symbol
 from storage import decisions, fact_sheets
@@ -21,6 +22,9 @@ from tests.actors.queues import EPOCH, ROUND
 SHEET = sheet({"close": 100, "sma_50": 98, "sma_200": 90, "macd_histogram": 1, "rsi_14": 55, "adx_14": 30})
 
 
+GATEWAY = Ref[claude.Message]("claude")
+
+
 @pytest.fixture
 def connection(home: Home) -> Iterator[WriteConnection]:
     opened = open_for_writing(home, {}, 0)
@@ -31,7 +35,7 @@ def connection(home: Home) -> Iterator[WriteConnection]:
 
 def decide(connection: WriteConnection, work: Work) -> tuple[Finished | Refused, TestSystem]:
     system, ref, probe = TestSystem(), Ref[research.Message]("research"), Probe[Finished | Refused]()
-    system.add(ref, lambda me: ResearchCoordinator(me, Reader(connection.path)))
+    system.add(ref, lambda me: ResearchCoordinator(me, GATEWAY, Asking(), Reader(connection.path)))
     system.start()
     ref.tell(Run(Lease(3, 1), work, ROUND, probe))
     system.advance(1)
@@ -54,12 +58,6 @@ def test_without_a_sheet_there_is_nothing_to_decide(connection: WriteConnection)
     refused, _ = decide(connection, Recommend(Symbol("IBM"), LAST, use_claude=False))
 
     assert refused == Refused("probe", "invalid", f"there is no fact sheet of IBM in round {ROUND}")
-
-
-def test_claude_is_not_asked_by_this_release(connection: WriteConnection) -> None:
-    refused, _ = decide(connection, Recommend(ACME, LAST, use_claude=True))
-
-    assert refused == Refused("probe", "invalid", "Claude cannot be asked by this release; recommend by rules")
 
 
 def test_another_task_is_a_bug_and_crashes(connection: WriteConnection) -> None:

@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from actors.settings.reading import BadSettings, Settings, load
 from actors.settings.schema import checked
+from messages.claude import Asking
 from storage.files import Unreadable
 from storage.home import Home
 
@@ -51,9 +53,48 @@ def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
         threads = 64
         [metrics]
         port = 0
+        [claude]
+        model = "claude-opus-5-5"
+        max_usd_per_question = 0.1
+        max_usd_per_round = 2
+        max_usd_per_day = 3.000000001
+        max_usd_per_month = 10000
+        answer_within = 10
+        first_token_within = 2.5
+        silence = 3
+        connect_within = 4
+        max_clients = 16
+        side_by_side = 16
+        idle = 5
+        standby = true
+        thinking = 0
+        output = 64000
         """)
+    claude = Asking(
+        "claude-opus-5-5", Decimal("0.1"), Decimal(2), Decimal("3.000000001"), Decimal(10_000), 10, 2.5, 3, 4, 16, 16,
+        5, standby=True, thinking=0, output=64_000,
+    )  # fmt: skip
 
-    assert load(home) == Settings("EUR", 2.5, "csv", tmp_path, ("aapl", "IBM"), 64, 0)
+    assert load(home) == Settings("EUR", 2.5, "csv", tmp_path, ("aapl", "IBM"), 64, 0, claude)
+
+
+def test_a_cap_below_the_default_of_a_narrower_one_is_no_contradiction(home: Home) -> None:
+    home.settings.write_text("[claude]\nmax_usd_per_day = 0\nanswer_within = 20")
+
+    assert (load(home).claude.max_usd_per_day, load(home).claude.max_usd_per_question) == (Decimal(0), Decimal("0.5"))
+
+
+def test_caps_agree_across_file_and_environment(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.settings.write_text("[claude]\nmax_usd_per_round = 20")
+    monkeypatch.setenv("TROUPE_CLAUDE__MAX_USD_PER_DAY", "30.1")
+
+    assert load(home).claude.max_usd_per_day == Decimal("30.1")
+
+    monkeypatch.setenv("TROUPE_CLAUDE__MAX_USD_PER_QUESTION", "20.5")
+    assert refused(home) == (
+        "environment: TROUPE_CLAUDE__MAX_USD_PER_QUESTION = 20.5: is above max_usd_per_round = 20; "
+        "lower the one or raise the other"
+    )
 
 
 def test_a_folder_is_looked_for_in_the_home(home: Home) -> None:
@@ -72,7 +113,7 @@ def test_a_variable_goes_before_the_file_and_leaves_the_rest_of_its_section(
     assert (load(home).grace, load(home).currency, load(home).watch) == (30, "EUR", ("FB",))
 
 
-SECTIONS = "[desk], [market], [research], [workers], [metrics]"
+SECTIONS = "[desk], [market], [research], [workers], [metrics], [claude]"
 
 
 @pytest.mark.parametrize("written", ["", "[workers]\nthreads = 3"])
@@ -101,6 +142,34 @@ FILES = [
     ("[workers]\nthreads = '4'", "desk.toml: [workers] threads = '4': input should be a valid integer"),
     ("[workers]\nthreads = true", "desk.toml: [workers] threads = True: input should be a valid integer"),
     ("[desk]\ngrace = '5'", "desk.toml: [desk] grace = '5': input should be a valid number"),
+    ("[claude]\nmax_usd_per_day = true", "desk.toml: [claude] max_usd_per_day = True: input should be a valid number"),
+    ("[claude]\nmax_usd_per_day = nan", "desk.toml: [claude] max_usd_per_day = nan: input should be a valid number"),
+    ("[claude]\nmax_usd_per_day = inf", "desk.toml: [claude] max_usd_per_day = inf: input should be a valid number"),
+    *(
+        (f"[claude]\n{written}", f"desk.toml: [claude] {written}: {sentence}")
+        for written, sentence in [
+            ("max_usd_per_round = -1", "input should be greater than or equal to 0"),
+            ("max_usd_per_month = 10000.5", "input should be less than or equal to 10000"),
+            ("max_usd_per_day = '5'", "input should be a valid number"),
+            ("max_usd_per_day = 1e-10", "decimal input should have no more than 9 decimal places"),
+            ("max_usd_per_question = 2", "is above max_usd_per_round = 1; lower the one or raise the other"),
+            ("max_usd_per_round = 5.5", "is above max_usd_per_day = 5; lower the one or raise the other"),
+            ("max_usd_per_day = 51", "is above max_usd_per_month = 50; lower the one or raise the other"),
+            ("silence = 181", "is above answer_within = 180; lower the one or raise the other"),
+            ("side_by_side = 4", "is above max_clients = 3; lower the one or raise the other"),
+            ("answer_within = 9", "input should be greater than or equal to 10"),
+            ("side_by_side = 0", "input should be greater than or equal to 1"),
+            ("side_by_side = 17", "input should be less than or equal to 16"),
+            ("max_clients = 0", "input should be greater than or equal to 1"),
+            ("thinking = 500", "claude thinks with at least 1024 tokens; write that or more, or 0 for not at all"),
+            ("thinking = -1", "input should be greater than or equal to 0"),
+            ("output = 255", "input should be greater than or equal to 256"),
+            ("standby = 1", "input should be a valid boolean"),
+            ("model = ''", "string should match pattern"),
+            ("model = 'a b'", "string should match pattern"),
+            ("mode = 'on'", "is not a setting; there are model, max_usd_per_question, max_usd_per_round"),
+        ]
+    ),
     ("desk = 3", "desk.toml: [desk] = 3: is not a section; write [desk]"),
 ]  # fmt: skip
 
@@ -123,6 +192,9 @@ VARIABLES = [
     ("TROUPE_METRICS__PORT", "any", "environment: TROUPE_METRICS__PORT = 'any': input should be a valid integer"),
     ("TROUPE_DESK__GRACE", "301", "environment: TROUPE_DESK__GRACE = '301': input should be less than or equal to 300"),
     ("TROUPE_MARKET__SOURCE", "", "environment: TROUPE_MARKET__SOURCE = '': input should be 'sample' or 'csv'"),
+    ("TROUPE_CLAUDE__MAX_USD_PER_DAY", "-1", "environment: TROUPE_CLAUDE__MAX_USD_PER_DAY = '-1': input should be gre"),
+    ("TROUPE_CLAUDE__SILENCE", "0", "environment: TROUPE_CLAUDE__SILENCE = '0': input should be greater than or equal"),
+    ("TROUPE_CLAUDE__THINKING", "1", "environment: TROUPE_CLAUDE__THINKING = '1': claude thinks with at least 1024"),
     ("TROUPE_RESEARCH__WATCH", "AAPL", 'environment: TROUPE_RESEARCH__WATCH: a list is written as JSON, such as ["'),
 ]  # fmt: skip
 

@@ -1,0 +1,211 @@
+"""Questions to Claude and what they cost: table `claude_questions`, reserved before they are asked, settled once.
+
+As long as a question is not settled its reservation counts as spent. Day and month are those of UTC in which it was
+asked.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any, Final, Literal
+
+from messages.claude import Cause, Question
+from messages.database import Statement
+from messages.values import CorrelationId, from_units, to_units
+from storage.connections import Reader
+
+Outcome = Cause | Literal["answered"]
+_SPENT: Final = "SELECT coalesce(sum(coalesce(cost, reserved)), 0) FROM claude_questions WHERE"
+_COLUMNS: Final = (
+    "id, correlation_id, purpose, symbol, model, reserved, cost, outcome, asked_at, ended_at, seconds "
+    "FROM claude_questions"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """Dollars that may be spent at most: for one question, in its round, in a day, in a month."""
+
+    question: Decimal
+    round: Decimal
+    day: Decimal
+    month: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Dollars that are spent or reserved."""
+
+    round: Decimal
+    day: Decimal
+    month: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionRow:
+    """A question as it was kept; `cost`, `outcome` and `ended_at` are None until it is settled."""
+
+    id: str
+    correlation_id: CorrelationId
+    purpose: str
+    symbol: str | None
+    model: str
+    reserved: Decimal
+    cost: Decimal | None
+    outcome: str | None
+    asked_at: int
+    ended_at: int | None
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What questions of one kind have cost together; `name` is None where they are about no symbol."""
+
+    name: str | None
+    cost: Decimal
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """The same dollars, divided in three ways, the dearest first."""
+
+    by_purpose: tuple[Share, ...]
+    by_model: tuple[Share, ...]
+    by_symbol: tuple[Share, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """All questions that ended: how many by outcome, Claude's own time by bucket, the last one above all bounds."""
+
+    outcomes: dict[str, int]
+    buckets: tuple[int, ...]
+    seconds: float
+    dollars: Decimal
+
+
+def starts(now: int) -> tuple[int, int]:
+    """When the day and the month of this moment began, all UTC in microseconds."""
+    day = dt.datetime.fromtimestamp(now // 1_000_000, dt.UTC).replace(hour=0, minute=0, second=0)
+    month = day.replace(day=1)
+    return int(day.timestamp()) * 1_000_000, int(month.timestamp()) * 1_000_000
+
+
+# What the gateway writes
+
+
+def reserve(question: Question, dollars: Decimal, caps: Caps, now: int, day_start: int, month_start: int) -> Statement:
+    """Keep the question and what it may cost, if no cap is in the way; returns its id, or nothing where one is."""
+    about = question.correlation_id
+    units = to_units(dollars)
+    return Statement(
+        f"""INSERT INTO claude_questions (id, correlation_id, purpose, symbol, model, reserved, asked_at)
+        SELECT ?, ?, ?, ?, ?, ?, ? WHERE ? <= ?
+            AND ? + ({_SPENT} correlation_id = ?) <= ?
+            AND ? + ({_SPENT} asked_at >= ?) <= ?
+            AND ? + ({_SPENT} asked_at >= ?) <= ?
+        RETURNING id""",
+        (question.id, about, question.purpose, question.symbol, question.profile.model, units, now,
+         units, to_units(caps.question),
+         units, about, to_units(caps.round),
+         units, day_start, to_units(caps.day),
+         units, month_start, to_units(caps.month)),
+    )  # fmt: skip
+
+
+def settle(question: str, cost: Decimal, outcome: Outcome, seconds: float | None, now: int) -> Statement:
+    """Say how it ended and what it cost; returns its id, or nothing where it was settled before."""
+    return Statement(
+        """UPDATE claude_questions SET cost = ?, outcome = ?, seconds = ?, ended_at = ?
+        WHERE id = ? AND outcome IS NULL RETURNING id""",
+        (to_units(cost), str(outcome), seconds, now, question),
+    )
+
+
+def settle_left(now: int) -> Statement:
+    """What a desk that was killed has left open is charged all that was reserved for it."""
+    return Statement(
+        "UPDATE claude_questions SET cost = reserved, outcome = 'crash', ended_at = ? WHERE outcome IS NULL", (now,)
+    )
+
+
+# What anyone reads
+
+
+def spent(read: Reader, correlation_id: CorrelationId, day_start: int, month_start: int) -> Spent:
+    """What is spent or reserved in this round, on this day and in this month."""
+    ((round_, day, month),) = read.rows(
+        tuple[int, int, int],
+        f"SELECT ({_SPENT} correlation_id = ?), ({_SPENT} asked_at >= ?), ({_SPENT} asked_at >= ?)",
+        correlation_id, day_start, month_start,
+    )  # fmt: skip
+    return Spent(from_units(round_), from_units(day), from_units(month))
+
+
+def left(read: Reader) -> int:
+    """How many are not settled."""
+    return read.rows(tuple[int], "SELECT count(*) FROM claude_questions WHERE outcome IS NULL")[0][0]
+
+
+def recent_outcomes(read: Reader, limit: int) -> list[QuestionRow]:
+    """The last so many that ended, newest first."""
+    return _questions(read, "WHERE outcome IS NOT NULL ORDER BY ended_at DESC, rowid DESC LIMIT ?", limit)
+
+
+def of_round(read: Reader, correlation_id: CorrelationId) -> list[QuestionRow]:
+    """All questions of a round or request, oldest first."""
+    return _questions(read, "WHERE correlation_id = ? ORDER BY asked_at, rowid", correlation_id)
+
+
+def breakdown(read: Reader, since: int) -> Breakdown:
+    """What was spent or reserved from that moment on, and on what."""
+    return Breakdown(_shares(read, "purpose", since), _shares(read, "model", since), _shares(read, "symbol", since))
+
+
+def totals(read: Reader, bounds: Sequence[float]) -> Totals:
+    """All there ever were, for metrics; a question counts in the first bucket whose bound its seconds do not exceed."""
+    counts = read.rows(
+        tuple[str, int, int], "SELECT outcome, count(*), sum(cost) FROM claude_questions WHERE outcome <> '' GROUP BY 1"
+    )
+    limits = (-1.0, *bounds, 1e308)
+    within = ", ".join("count(*) FILTER (WHERE seconds > ? AND seconds <= ?)" for _ in limits[1:])
+    ((seconds, *buckets),) = read.rows(
+        tuple[Any, ...],
+        f"SELECT coalesce(sum(seconds), 0.0), {within} FROM claude_questions WHERE seconds IS NOT NULL",
+        *(limit for pair in pairwise(limits) for limit in pair),
+    )
+    return Totals(
+        {outcome: count for outcome, count, _ in counts},
+        tuple(buckets),
+        seconds,
+        from_units(sum(cost for _, _, cost in counts)),
+    )
+
+
+def _shares(read: Reader, column: Literal["purpose", "model", "symbol"], since: int) -> tuple[Share, ...]:
+    rows = read.rows(
+        tuple[str | None, int, int],
+        f"""SELECT {column}, sum(coalesce(cost, reserved)) AS dollars, count(*) FROM claude_questions
+        WHERE asked_at >= ? GROUP BY {column} ORDER BY dollars DESC, {column}""",
+        since,
+    )
+    return tuple(Share(name, from_units(dollars), count) for name, dollars, count in rows)
+
+
+def _questions(read: Reader, which: str, *values: int | str) -> list[QuestionRow]:
+    rows = read.rows(
+        tuple[str, str, str, str | None, str, int, int | None, str | None, int, int | None, float | None],
+        f"SELECT {_COLUMNS} {which}",
+        *values,
+    )
+    return [
+        QuestionRow(
+            id_, CorrelationId(about), purpose, symbol, model, from_units(reserved),
+            None if cost is None else from_units(cost), outcome, asked_at, ended_at, seconds,
+        )
+        for id_, about, purpose, symbol, model, reserved, cost, outcome, asked_at, ended_at, seconds in rows
+    ]  # fmt: skip
