@@ -193,6 +193,33 @@ class Reset:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """Say which programs are alive."""
+
+    reply_to: ReplyTo["Programs | Refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program and its conversation: shared, spare, or named; how often it was asked, and seconds since then."""
+
+    conversation: str
+    model: str
+    state: Literal["opening", "clearing", "ready", "busy"]
+    asked: int
+    unused: float
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """Those that are alive, and how many questions wait or are under way."""
+
+    about: object
+    programs: tuple[Program, ...]
+    questions: int
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """It is on disk."""
 
@@ -207,4 +234,4 @@ class BreakerChanged:
     retry_at: int | None
 
 
-Message = Question | Cancel | Watch | Prepare | Consent | Reset | Committed | Refused
+Message = Question | Cancel | Watch | Prepare | Look | Consent | Reset | Committed | Refused

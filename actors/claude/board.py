@@ -1,11 +1,11 @@
 """How far each question is: the latest of each, for whoever asks, whenever they ask."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
 from actors.claude.scanner import completed
 from actors.claude.sessions import Heard
+from actors.kernel.scheduler import Clock
 from messages.claude import Progress, Question, Watch
 
 KEPT: Final = 100
@@ -13,10 +13,10 @@ KEPT: Final = 100
 
 
 class Board:
-    """The latest wins: who is slow sees fewer steps, and slows nobody. `now` is the kernel's monotonic clock."""
+    """The latest wins: who is slow sees fewer steps, and slows nobody."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now, self._number = now, 0
+    def __init__(self, clock: Clock) -> None:
+        self._now, self._number = clock.monotonic, 0
         self._latest, self._watches = dict[str, Progress](), list[Watch]()
 
     def show(self, question: Question, heard: Heard | None, *, ended: bool = False) -> None:

@@ -2,16 +2,24 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from actors.claude.sessions import Session, Sessions
-from messages.claude import Prepare, Profile, Question
+from actors.kernel.me import Me
+from messages.addresses import Ref, ReplyTo
+from messages.claude import Asking, Cause, Failed, Prepare, Prepared, Profile, Program, Question
 
 SHARED: Final = ""
 """The name of the conversation that is cleared before each question."""
 SPARE: Final = "*"
-"""The name of one that stands by, to become whichever is wanted next; no caller can spell it."""
+"""The name of one that stands by, to become whichever is wanted next."""
+PROGRAM: Final = Ref[Any]("the Claude program")
+"""Not an actor, but what is waited for has a name."""
+CLEAR_WITHIN: Final = 10.0
+"""Seconds; clearing takes .04 to .17."""
+NOT_SIGNED_IN: Final = "nobody is signed in: sign in with `claude`, or set ANTHROPIC_API_KEY"
 
 
 class Phase(Enum):
@@ -33,46 +41,152 @@ class Talk:
     phase: Phase = Phase.OPENING
     taken: Question | None = None
     account: str | None = None
+    asked: int = 0
     history: int = 0
     """Bytes of what was said in it."""
     waiting: list[Prepare] = field(default_factory=list[Prepare])
 
 
-class Talks:
-    """Keyed by the full options and the name, so that no caller gets another's prompt or tools."""
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Look whether a program was used since then."""
 
-    def __init__(self, sessions: Sessions, most: int) -> None:
-        self._sessions, self._most = sessions, most
+    talk: Talk
+    used: float
+
+
+class Talks:
+    """Keyed by the full options and the name, so that no caller gets another's prompt or tools.
+
+    What a program has to say goes to the gateway as an answer about its Talk.
+    """
+
+    def __init__(self, me: Me[Any], sessions: Sessions, asking: Asking) -> None:
+        self._me, self._sessions, self._asking = me, sessions, asking
+        self._now = me.clock.monotonic
         self._talks = dict[tuple[Profile, str], Talk]()
 
-    def __iter__(self) -> Iterator[Talk]:
-        return iter(tuple(self._talks.values()))
+    def __contains__(self, talk: Talk) -> bool:
+        return self._talks.get((talk.profile, talk.name)) is talk
 
-    def find(self, profile: Profile, name: str) -> Talk | None:
-        """The conversation, or one that stands by and becomes it."""
-        found = self._talks.get((profile, name))
-        if found is None and (found := self._talks.pop((profile, SPARE), None)) is not None:
-            found.name = name
-            self._talks[profile, name] = found
-        return found
+    def __iter__(self) -> Iterator[Program]:
+        for talk in self._talks.values():
+            name = {SHARED: "shared", SPARE: "spare"}.get(talk.name, talk.name[1:])
+            busy = talk.phase is Phase.READY and talk.taken is not None
+            yield Program(
+                name, talk.profile.model, "busy" if busy else talk.phase.value, talk.asked, self._now() - talk.used
+            )
 
     def history(self, question: Question) -> int:
         """Bytes of the talk that a question goes on."""
-        talk = self._talks.get((question.profile, question.conversation or SHARED))
-        return talk.history if talk is not None and talk.name != SHARED else 0
+        talk = self._talks.get((question.profile, _name(question)))
+        return 0 if talk is None or talk.name == SHARED else talk.history
 
-    def new(self, profile: Profile, name: str, now: float) -> Talk | None:
-        """A new one, not opened yet; None where there is no room, since all others are in use."""
-        if len(self._talks) >= self._most:
-            idle = [talk for talk in self if talk.taken is None and not talk.waiting]
-            if not idle or name == SPARE:
-                return None
-            self.drop(min(idle, key=lambda talk: (talk.name != SPARE, talk.used)))
-        talk = self._talks[profile, name] = Talk(profile, name, self._sessions.new(profile), now)
-        return talk
+    def take(self, question: Question) -> tuple[Talk, bool] | None:
+        """The conversation of a question, and whether it is a new one; None while another has it, or there is no room.
+
+        What stands by becomes whatever is wanted first.
+        """
+        profile, name = question.profile, _name(question)
+        talk, anew = self._talks.get((profile, name)), False
+        if talk is None:
+            talk, anew = self._adopt(profile, name) or self._open(profile, name), True
+        if talk is None or talk.taken is not None:
+            return None
+        talk.taken = question
+        return talk, anew
+
+    def ask(self, talk: Talk, here: Ref[Any], reply_to: ReplyTo[Any]) -> None:
+        """Have it ask what it was taken for."""
+        assert talk.taken is not None
+        talk.asked += 1
+        talk.session.ask(talk.taken.id, talk.taken.prompt, here.tell, reply_to)
+
+    def release(self, talk: Talk, said: int) -> None:
+        """It was asked, so many bytes were said, and it can be asked again."""
+        talk.taken, talk.used, talk.history = None, self._now(), talk.history + said
+        if talk.name == SHARED:
+            talk.phase = Phase.CLEARING
+            talk.session.clear(self._me.reply_to(talk, of=PROGRAM, within=CLEAR_WITHIN))
+        else:
+            self.ready(talk)
+        if self._asking.standby and (talk.profile, SPARE) not in self._talks:
+            self._open(talk.profile, SPARE)
+
+    def opened(self, talk: Talk, account: str | None) -> None:
+        """Its program has started; one that nobody is signed in to is of no use."""
+        if talk not in self:
+            return
+        talk.account = account
+        waiting, talk.waiting = talk.waiting, []
+        for prepare in waiting:
+            self._prepared(prepare, account)
+        if account is None and talk.taken is None:
+            self.drop(talk)
+        else:
+            self.ready(talk)
+
+    def ready(self, talk: Talk) -> None:
+        """It can be asked; unused it is ended after a while."""
+        if talk not in self:
+            return
+        talk.phase = Phase.READY
+        if talk.taken is None:
+            self._me.after(self._asking.idle, Idle(talk, talk.used))
+
+    def idle(self, idle: Idle) -> None:
+        """End a program that was not used for long."""
+        if idle.talk.used == idle.used and idle.talk.taken is None:
+            self.drop(idle.talk)
 
     def drop(self, talk: Talk) -> None:
         """End its program; what was said in it is lost."""
-        if self._talks.get((talk.profile, talk.name)) is talk:
+        if talk in self:
             del self._talks[talk.profile, talk.name]
         talk.session.kill()
+
+    def lost(self, talk: Talk, cause: Cause, sentence: str) -> None:
+        """It has not started, or not cleared."""
+        for prepare in talk.waiting:
+            prepare.reply_to.tell(Failed(prepare.reply_to.about, "", cause, sentence, Decimal(0)))
+        self.drop(talk)
+
+    def prepare(self, prepare: Prepare) -> None:
+        """Have the shared conversation of a profile ready, and tell who is signed in."""
+        talk = self._talks.get((prepare.profile, SHARED)) or self._adopt(prepare.profile, SHARED)
+        talk = talk or self._open(prepare.profile, SHARED)
+        if talk is None:
+            prepare.reply_to.tell(Prepared(prepare.reply_to.about, "in use by others"))
+        elif talk.phase is Phase.OPENING:
+            talk.waiting.append(prepare)
+        else:
+            self._prepared(prepare, talk.account)
+
+    def _prepared(self, prepare: Prepare, account: str | None) -> None:
+        reply_to = prepare.reply_to
+        if account is None:
+            reply_to.tell(Failed(reply_to.about, "", Cause.AUTHENTICATION, NOT_SIGNED_IN, Decimal(0)))
+        else:
+            reply_to.tell(Prepared(reply_to.about, account))
+
+    def _adopt(self, profile: Profile, name: str) -> Talk | None:
+        if (spare := self._talks.pop((profile, SPARE), None)) is not None:
+            spare.name, spare.used = name, self._now()
+            self._talks[profile, name] = spare
+        return spare
+
+    def _open(self, profile: Profile, name: str) -> Talk | None:
+        """A new one; for a spare nobody has to go, for another the least recently used."""
+        if len(self._talks) >= self._asking.max_clients:
+            unused = [talk for talk in self._talks.values() if talk.taken is None and not talk.waiting]
+            if not unused or name == SPARE:
+                return None
+            self.drop(min(unused, key=lambda talk: (talk.name != SPARE, talk.used)))
+        talk = self._talks[profile, name] = Talk(profile, name, self._sessions.new(profile), self._now())
+        talk.session.open(self._me.reply_to(talk, of=PROGRAM, within=self._asking.connect_within))
+        return talk
+
+
+def _name(question: Question) -> str:
+    """No caller can spell the names that are not conversations of their own."""
+    return SHARED if question.conversation is None else f"+{question.conversation}"

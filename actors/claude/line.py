@@ -1,0 +1,56 @@
+"""A question on its way through the gateway."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, Literal
+
+from actors.claude.sessions import Fault, Heard, Said
+from actors.claude.talks import Talk
+from messages.addresses import Refused, ReplyTo
+from messages.claude import Answered, Asking, Cause, Failed, Question
+
+LONGEST: Final = 1_000_000
+"""Characters of a prompt: far above any conversation's room, far below what would choke the program."""
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """A question from when it came in until it is settled."""
+
+    question: Question
+    ends: ReplyTo[Said | Fault | Refused]
+    """Where its program answers; it refuses when the deadline has passed, in the line too."""
+    dollars: Decimal = Decimal(0)
+    money: Literal["asked for", "reserved", "over a ceiling"] = "asked for"
+    talk: Talk | None = None
+    anew: bool = False
+    probe: bool = False
+    asked_at: float | None = None
+    heard: Heard | None = None
+    heard_at: float = 0.0
+
+    def answer(self, said: Said) -> Answered:
+        """What its asker is told."""
+        about, id_ = self.question.reply_to.about, self.question.id
+        return Answered(about, id_, said.text, said.value, said.cost, said.turns, self.anew)
+
+    def failure(self, cause: Cause, sentence: str, spent: Decimal, retry_at: int | None) -> Failed:
+        """What its asker is told where there is no answer."""
+        return Failed(self.question.reply_to.about, self.question.id, cause, sentence, spent, retry_at)
+
+    def silent_in(self, asking: Asking, now: float) -> tuple[float, str]:
+        """Seconds until it has been silent for too long, and what to say of it then."""
+        limit = asking.silence if self.heard else asking.first_token_within
+        what = "has said nothing more" if self.heard else "has not begun to answer"
+        return self.heard_at + limit - now, f"Claude {what} for {limit:g} s"
+
+
+def unfit(question: Question, now: float) -> tuple[Cause, str] | None:
+    """Why a question is not even let into the line."""
+    if question.deadline <= now:
+        return Cause.DEADLINE, "its deadline had passed when it came in"
+    if len(question.prompt) > LONGEST:
+        return Cause.TOO_LONG, f"the prompt has more than {LONGEST} characters"
+    if "\0" in question.prompt or not question.prompt.strip():
+        return Cause.REFUSED, "the prompt is blank or has NUL characters"
+    return None
