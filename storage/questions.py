@@ -156,6 +156,12 @@ def recent_outcomes(read: Reader, limit: int) -> list[QuestionRow]:
     return _questions(read, "WHERE outcome IS NOT NULL ORDER BY ended_at DESC, rowid DESC LIMIT ?", limit)
 
 
+def failures(read: Reader, limit: int) -> list[QuestionRow]:
+    """The last so many that were asked and not answered, newest first; an open breaker lets none be asked."""
+    which = "WHERE outcome <> 'answered' AND outcome <> 'circuit_open' ORDER BY ended_at DESC, rowid DESC LIMIT ?"
+    return _questions(read, which, limit)
+
+
 def of_round(read: Reader, correlation_id: CorrelationId) -> list[QuestionRow]:
     """All questions of a round or request, oldest first."""
     return _questions(read, "WHERE correlation_id = ? ORDER BY asked_at, rowid", correlation_id)

@@ -7,6 +7,8 @@ constant for an instrument, and have few values: never a symbol, a task or an ac
 from dataclasses import dataclass
 from typing import Final
 
+from messages.claude import Cause
+
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
@@ -26,6 +28,10 @@ class UpDown(Instrument):
     """What there is at the moment; it can be added up."""
 
 
+class Gauge(Instrument):
+    """How something is at the moment, where adding it up would say nothing."""
+
+
 class Histogram(Instrument):
     """How long something took, as counts by bucket and a sum."""
 
@@ -41,10 +47,26 @@ DEAD_LETTERS: Final = Counter("actor.dead_letters", "{message}", ("actor", "reas
 OPERATIONS: Final = Counter("db.operations", "{operation}", ("operation", "table", "outcome"), "Statements written.")
 QUEUE_DEPTH: Final = UpDown("queue.depth", "{task}", ("queue",), "Tasks that wait.")
 
-CLAUDE_QUERIES: Final = Counter("claude.queries", "{query}", (), "Questions put to Claude; none until it is built in.")
-CLAUDE_DURATION: Final = Histogram("claude.query.duration", "s", (), "How long Claude took to answer.")
+CLAUDE_QUERIES: Final = Counter("claude.queries", "{query}", ("outcome",), "Questions to Claude that have ended.")
+CLAUDE_DURATION: Final = Histogram("claude.query.duration", "s", (), "How long Claude took, from asking to the end.")
+CLAUDE_COST: Final = Counter("claude.cost.usd", "{USD}", (), "Dollars that the questions which have ended cost.")
+BREAKER_STATE: Final = Gauge("claude.breaker.state", "{state}", ("state",), "1 for the state it is in, else 0.")
+BREAKER_TRANSITIONS: Final = Counter("claude.breaker.transitions", "{transition}", ("state",), "Changes to a state.")
+FALSE_ACCEPTS: Final = Gauge(
+    "claude.grounding.false_accept.ratio", "1", (), "Bad answers of the kept corpus that the check accepts, 0 to 1."
+)
+FALSE_REJECTS: Final = Gauge(
+    "claude.grounding.false_reject.ratio", "1", (), "Good answers of the kept corpus that the check rejects, 0 to 1."
+)
+ABSTAINED: Final = Gauge(
+    "claude.abstain.ratio", "1", (), "Decisions of Claude's in this home that are ABSTAIN, 0 to 1; 0 if there are none."
+)
 
 REASONS: Final = ("full", "down", "void")
 """Why a message becomes a dead letter; each has a series from the start."""
+OUTCOMES: Final = ("answered", *(cause.value for cause in Cause))
+"""How a question ends; each has a series from the start."""
+STATES: Final = ("closed", "open", "half_open")
+"""The breaker's."""
 CLAUDE_BOUNDS: Final = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
 """Upper bounds of the buckets for a language model, in seconds."""

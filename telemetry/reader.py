@@ -21,7 +21,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from prometheus_client import CollectorRegistry
 
-from telemetry.instruments import Counter, Histogram, Instrument
+from telemetry.instruments import Counter, Gauge, Histogram, Instrument, UpDown
 from telemetry.readings import Labels, Points, Spread, Spreads, histograms, numbers
 from telemetry.sources import Sources
 
@@ -71,13 +71,15 @@ def provider(sources: Sources, registry: CollectorRegistry) -> MeterProvider:
         [Reader(registry, partial(histograms, sources))], Resource({"service.name": SCOPE}), shutdown_on_exit=False
     )
     meter = provider.get_meter(SCOPE)
+    creates: dict[type[Instrument], Callable[..., object]] = {
+        Counter: meter.create_observable_counter,
+        UpDown: meter.create_observable_up_down_counter,
+        Gauge: meter.create_observable_gauge,
+    }
     for instrument, read in numbers(sources).items():
-        create = (
-            meter.create_observable_counter
-            if isinstance(instrument, Counter)
-            else meter.create_observable_up_down_counter
+        creates[type(instrument)](
+            instrument.name, [partial(_observations, instrument, read)], instrument.unit, instrument.meaning
         )
-        create(instrument.name, [partial(_observations, instrument, read)], instrument.unit, instrument.meaning)
     return provider
 
 

@@ -4,31 +4,42 @@
 never used are there with 0, or panels say "No data".
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from telemetry.instruments import (
+    ABSTAINED,
+    BREAKER_STATE,
+    BREAKER_TRANSITIONS,
     CLAUDE_BOUNDS,
+    CLAUDE_COST,
     CLAUDE_DURATION,
     CLAUDE_QUERIES,
     DEAD_LETTERS,
     FAILURES,
+    FALSE_ACCEPTS,
+    FALSE_REJECTS,
     MAILBOX_DEPTH,
     MAILBOX_TIME,
     OPERATIONS,
+    OUTCOMES,
     PROCESSING_TIME,
     QUEUE_DEPTH,
     REASONS,
     RESTARTS,
     RUNNING,
+    STATES,
     Histogram,
     Instrument,
 )
 from telemetry.sources import Meter, Sources
 
 Labels = tuple[str, ...]
-Points = Iterable[tuple[Labels, int]]
+Points = Iterable[tuple[Labels, int | float]]
+_log: Final = logging.getLogger("troupe.telemetry")
 
 
 @dataclass(slots=True)
@@ -53,7 +64,8 @@ class Spreads:
 
 
 def numbers(sources: Sources) -> dict[Instrument, Callable[[], Points]]:
-    """How each counter and each up-down is read."""
+    """How each counter, up-down and gauge is read."""
+    claude = sources.claude
     return {
         MAILBOX_DEPTH: lambda: [((seen.actor,), seen.waiting) for seen in sources.actors()],
         RUNNING: lambda: [((seen.actor,), int(seen.running)) for seen in sources.actors()],
@@ -62,7 +74,13 @@ def numbers(sources: Sources) -> dict[Instrument, Callable[[], Points]]:
         DEAD_LETTERS: partial(_dead_letters, sources),
         OPERATIONS: partial(_operations, sources),
         QUEUE_DEPTH: lambda: [((queue,), waiting) for queue, waiting in sources.queue_depth().items()],
-        CLAUDE_QUERIES: lambda: [((), 0)],
+        CLAUDE_QUERIES: partial(_queries, sources),
+        CLAUDE_COST: lambda: [((), float(claude.totals(CLAUDE_BOUNDS).dollars))],
+        BREAKER_STATE: partial(_breaker, sources),
+        BREAKER_TRANSITIONS: lambda: [((state,), count) for state, count in _each(STATES, claude.transitions())],
+        FALSE_ACCEPTS: lambda: [((), claude.misjudged()[0])],
+        FALSE_REJECTS: lambda: [((), claude.misjudged()[1])],
+        ABSTAINED: lambda: [((), claude.abstained())],
     }
 
 
@@ -74,11 +92,28 @@ def histograms(sources: Sources) -> dict[Histogram, Spreads]:
     for actor, message, meter in _meters(sources):
         waited[actor,].add(meter.waited, meter.waited_seconds)
         ran.setdefault((actor, message), Spread(none)).add(meter.ran, meter.ran_seconds)
-    return {
-        MAILBOX_TIME: Spreads(sources.bounds, waited),
-        PROCESSING_TIME: Spreads(sources.bounds, ran),
-        CLAUDE_DURATION: Spreads(CLAUDE_BOUNDS, {(): Spread([0] * (len(CLAUDE_BOUNDS) + 1))}),
-    }
+    found = {MAILBOX_TIME: Spreads(sources.bounds, waited), PROCESSING_TIME: Spreads(sources.bounds, ran)}
+    try:
+        totals = sources.claude.totals(CLAUDE_BOUNDS)
+        found[CLAUDE_DURATION] = Spreads(CLAUDE_BOUNDS, {(): Spread(totals.buckets, totals.seconds)})
+    except Exception:  # the database's; OTel does the same for what it reads itself
+        _log.exception("%s cannot be read", CLAUDE_DURATION.name)
+    return found
+
+
+def _queries(sources: Sources) -> Points:
+    outcomes = sources.claude.totals(CLAUDE_BOUNDS).outcomes
+    return [((outcome,), count) for outcome, count in _each(OUTCOMES, outcomes.items())]
+
+
+def _breaker(sources: Sources) -> Points:
+    current = sources.claude.state()
+    return [((state,), int(state == current)) for state in STATES]
+
+
+def _each(names: Iterable[str], counts: Iterable[tuple[str, int]]) -> Iterable[tuple[str, int]]:
+    """Those counts, and 0 for names that have none."""
+    return (dict.fromkeys(names, 0) | dict(counts)).items()
 
 
 def _meters(sources: Sources) -> Iterator[tuple[str, str, Meter]]:

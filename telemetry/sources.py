@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Protocol
 
 from telemetry.hooks import CountingHooks
@@ -55,13 +56,53 @@ class Observed(Protocol):
         ...
 
 
+class Totals(Protocol):
+    """All questions to Claude that have ended."""
+
+    @property
+    def outcomes(self) -> Mapping[str, int]:
+        """How many by outcome."""
+        ...
+
+    @property
+    def buckets(self) -> Sequence[int]:
+        """How many by Claude's own time, one more than there are bounds."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """The sum of those times."""
+        ...
+
+    @property
+    def dollars(self) -> Decimal:
+        """What they cost."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Claude:
+    """What there is to know of Claude, all of it read from the database.
+
+    `totals` is given the bounds of the buckets, in seconds. `state` is the breaker's, `transitions` counts how often it
+    went into each. `misjudged` are the shares of bad answers that are accepted and of good ones that are rejected,
+    `abstained` that of decisions without a view.
+    """
+
+    totals: Callable[[Sequence[float]], Totals]
+    state: Callable[[], str]
+    transitions: Callable[[], Iterable[tuple[str, int]]]
+    misjudged: Callable[[], tuple[float, float]]
+    abstained: Callable[[], float]
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Read on the scraping thread while others write: a figure may be one behind, none is torn.
 
     `bounds` are those of the actors' meters, in seconds. `dead_letters` counts by (actor, reason), `operations` by
-    (operation, table, outcome). `queue_depth` says how many tasks wait in each queue, also in empty ones; if it
-    raises, that is logged and this metric alone is missing from the answer.
+    (operation, table, outcome). `queue_depth` says how many tasks wait in each queue, also in empty ones; if it, or one
+    of `claude`, raises, that is logged and what it would have said is missing from the answer, nothing else.
     """
 
     actors: Callable[[], Iterable[Observed]]
@@ -70,3 +111,4 @@ class Sources:
     dead_letters: Mapping[tuple[str, str], int]
     operations: Mapping[tuple[str, str, str], int]
     queue_depth: Callable[[], Mapping[str, int]]
+    claude: Claude

@@ -75,7 +75,7 @@ class StagedDesk:
         if claude != "off":
             asking.agree(self.access)
         correlation_id = self.begin(again=again, claude=claude)
-        doors.follow(doors.Here(self.access), correlation_id, lambda done, whole: None)
+        doors.follow(doors.Here(self.access), correlation_id, lambda how_far: None)
         return report(self.read, correlation_id, self.settings.source)
 
     def import_text(self, text: str, origin: str = "holdings.csv") -> HoldingsFile:

@@ -13,7 +13,7 @@ KEPT: Final = 100
 
 
 class Board:
-    """The latest wins: who is slow sees fewer steps, and slows nobody."""
+    """Of each question the latest wins: who is slow sees fewer steps but each end, and slows nobody."""
 
     def __init__(self, clock: Clock) -> None:
         self._now, self._number = clock.monotonic, 0
@@ -44,7 +44,7 @@ class Board:
             for each in self._latest.values()
             if watch.of in (each.question, each.correlation_id) and each.number > watch.after
         ]
-        if new:
-            watch.reply_to.tell(replace(max(new, key=lambda each: each.number), about=watch.reply_to.about))
+        if new:  # of several questions the one that has waited longest, or a slow watcher would miss an end
+            watch.reply_to.tell(replace(min(new, key=lambda each: each.number), about=watch.reply_to.about))
         else:
-            self._watches.append(watch)
+            self._watches = [*(each for each in self._watches if not each.reply_to.told), watch]

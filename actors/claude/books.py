@@ -27,10 +27,19 @@ Kept = Callable[[Rows], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Writing:
-    """A write on its way, and what is done once it is on disk."""
+    """What is on its way to the writer together, and what is done with each part of it once it is on disk."""
 
-    statements: tuple[Statement, ...]
-    then: Kept | None
+    parts: tuple[tuple[tuple[Statement, ...], Kept | None], ...]
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """Of all parts, in order."""
+        return tuple(statement for statements, _ in self.parts for statement in statements)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """There may be room by now."""
 
 
 class WriteLost(RuntimeError):
@@ -38,29 +47,46 @@ class WriteLost(RuntimeError):
 
 
 class Books:
-    """Sends writes, and acts when they are committed."""
+    """Sends writes, and acts when they are committed.
+
+    One is on its way at a time, and what comes meanwhile goes together with the next: sent side by side, one for
+    which there is no room would be overtaken by those after it, a reservation by its own settlement.
+    """
 
     def __init__(self, me: Me[Any], writer: Ref[database.Message]) -> None:
         self._me, self._writer = me, writer
+        self._waiting = list[tuple[tuple[Statement, ...], Kept | None]]()
+        self._under_way = False
 
     def write(self, statements: tuple[Statement, ...], then: Kept | None = None) -> None:
         """Keep these together, and then act."""
-        self.send(Writing(statements, then))
+        self._waiting.append((statements, then))
+        if not self._under_way:
+            self.send_waiting()
 
-    def send(self, writing: Writing) -> None:
-        """Send it, once more where there was no room for it."""
-        self._writer.tell(Write(writing.statements, self._me.reply_to(writing, of=self._writer, within=COMMIT_WITHIN)))
+    def send_waiting(self) -> None:
+        """Send all that waits, once more what found no room."""
+        writing, self._waiting, self._under_way = Writing(tuple(self._waiting)), [], bool(self._waiting)
+        if self._under_way:
+            reply_to = self._me.reply_to(writing, of=self._writer, within=COMMIT_WITHIN)
+            self._writer.tell(Write(writing.statements, reply_to))
 
     def committed(self, writing: Writing, rows: Rows) -> None:
         """It is on disk."""
-        if writing.then is not None:
-            writing.then(rows)
+        begin = 0
+        for statements, then in writing.parts:
+            end = begin + len(statements)
+            if then is not None:
+                then(rows[begin:end])
+            begin = end
+        self.send_waiting()
 
     def refused(self, writing: Writing, refused: Refused) -> None:
         """It is not. Raises WriteLost, unless there was just no room for it."""
         if refused.code != "full":
             raise WriteLost(f"{refused.code}: {refused.sentence}")
-        self._me.after(FULL_AGAIN, writing)
+        self._waiting = [*writing.parts, *self._waiting]
+        self._me.after(FULL_AGAIN, Again())
 
 
 class Fuse:
@@ -70,19 +96,20 @@ class Fuse:
         self._me, self._books, row = me, books, breaker.latest(read)
         self._now: Callable[[], int] = me.clock.utc
         before = Breaker(row.state, row.failures, row.cause, row.sentence, row.retry_at) if row else Breaker()
-        self._is = rules.recovered(before, self._now())
+        self._is, self._probe = rules.recovered(before, self._now()), object()
 
     @property
     def sentence(self) -> str:
         """Why nobody is let through."""
         return f"Claude is not asked for now ({self._is.cause}): {self._is.sentence}"
 
-    def admits(self) -> Admission:
-        """See domain.breaker."""
-        return rules.admits(self._is, self._now())
+    def admits(self, turn: object = None) -> Admission:
+        """See domain.breaker; the probe itself, which may need another program, is let through again."""
+        return Admission("go") if self._is_probe(turn) else rules.admits(self._is, self._now())
 
-    def probe(self) -> None:
-        """One question is let through, and decides."""
+    def probe(self, turn: object) -> None:
+        """This question is let through, and decides, for as long as nothing else has."""
+        self._probe = turn
         self.keep(rules.probing(self._is))
 
     def reset(self, then: Kept) -> None:
@@ -90,9 +117,10 @@ class Fuse:
         self.keep(rules.reset(), then=then)
 
     def after(
-        self, cause: Cause | None, answer: Answered | Failed, settled: Statement, then: Kept, *, probe: bool
+        self, turn: object, cause: Cause | None, answer: Answered | Failed, settled: Statement, then: Kept
     ) -> None:
         """A question has ended so; keep what it cost together with what that makes of the breaker."""
+        probe = self._is_probe(turn)
         retry_at, sentence = (answer.retry_at, answer.sentence) if isinstance(answer, Failed) else (None, "")
         self.keep(rules.after(self._is, cause, self._now(), retry_at, sentence, probe=probe), settled, then=then)
 
@@ -110,3 +138,7 @@ class Fuse:
                 self._me.publish(changed)
 
         self._books.write((*others, *kept), act)
+
+    def _is_probe(self, turn: object) -> bool:
+        """One that was let through before somebody else closed the breaker has no say in a later half-open."""
+        return self._is.state == "half_open" and turn is self._probe

@@ -11,6 +11,7 @@ PASSED: Final = frozenset(
         "ANTHROPIC_API_KEY",
         "ANTHROPIC_AUTH_TOKEN",
         "ANTHROPIC_BASE_URL",
+        "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS",
         "CLAUDE_CODE_OAUTH_TOKEN",
         "CLAUDE_CONFIG_DIR",
         "HOME",
@@ -57,6 +58,7 @@ def environment(world: Mapping[str, str], program: str, pid_file: Path, output: 
         **dict.fromkeys(dropped, ""),
         **FIXED,
         "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(output),
+        "TMPDIR": str(pid_file.parent),  # or a socket stays behind of each program that is killed
         "TROUPE_PROGRAM": program,
         "TROUPE_PID": str(pid_file),
         "TROUPE_DROP": " ".join(name for name in dropped if _NAME.fullmatch(name)),

@@ -6,8 +6,8 @@ from functools import partial
 from typing import Final, assert_never
 
 from actors.claude.board import Board
-from actors.claude.books import Books, Fuse, Rows, Writing
-from actors.claude.line import Turn, unfit
+from actors.claude.books import Again, Books, Fuse, Rows, Writing
+from actors.claude.line import Turn, plain, unfit
 from actors.claude.sessions import Cleared, Fault, Heard, Opened, Said, Sessions
 from actors.claude.talks import NOT_SIGNED_IN, PROGRAM, Idle, Phase, Talk, Talks
 from actors.claude.till import Till
@@ -40,12 +40,13 @@ GATE: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class _Silence:
-    """Look whether a question's answer has gone on."""
+    """Look whether a question's answer has `begun`, or gone on."""
 
     question: str
+    begun: bool
 
 
-Message = claude.Message | Heard | Opened | Cleared | Said | Fault | Writing | _Silence | Idle
+Message = claude.Message | Heard | Opened | Cleared | Said | Fault | Again | _Silence | Idle
 
 
 class ClaudeGateway:
@@ -75,9 +76,10 @@ class ClaudeGateway:
     def on_stop(self) -> None:
         """Nothing may outlive this incarnation; what it has asked is charged by estimate."""
         self._sessions.reap()
-        for turn in self._turns.values():
-            now, spent = self._me.clock.utc(), self._estimate(turn)
-            self._books.write((questions.settle(turn.question.id, spent, Cause.CANCELLED, None, now),))
+        for id_, turn in self._turns.items():
+            settled = questions.settle(id_, self._estimate(turn), Cause.CANCELLED, None, self._me.clock.utc())
+            self._books.write((settled,))
+        self._books.send_waiting()  # nobody will be there for a reply
 
     def on_receive(self, message: Message) -> None:
         """The whole protocol: from askers, from programs, from the writer, from the clock."""
@@ -118,10 +120,10 @@ class ClaudeGateway:
                 self._books.committed(writing, rows)
             case Refused(Writing() as writing):
                 self._books.refused(writing, message)
-            case Writing():
-                self._books.send(message)
-            case _Silence(question):
-                self._listen(question)
+            case Again():
+                self._books.send_waiting()
+            case _Silence():
+                self._listen(message)
             case Idle():
                 self._talks.idle(message)
             case Opened() | Cleared() | Said() | Fault() | Committed() | Refused():
@@ -141,7 +143,8 @@ class ClaudeGateway:
             self._fail(turn, *fault)
             return
         try:
-            turn.dollars = self._till.estimate(question, self._talks.history(question))
+            before = (each.question for each in self._turns.values() if each is not turn)
+            turn.dollars = self._till.estimate(question, self._talks.history(question, before))
         except UnknownPrice as error:
             self._fail(turn, Cause.BUDGET, str(error))
             return
@@ -157,18 +160,16 @@ class ClaudeGateway:
                 self._begin(turn)
 
     def _begin(self, turn: Turn) -> None:
-        admission = self._fuse.admits()
+        admission = self._fuse.admits(turn)
         if admission.verdict == "refused":
             cause, none = Cause.CIRCUIT_OPEN, Decimal(0)
             self._end(turn, cause, turn.failure(cause, self._fuse.sentence, none, admission.retry_at), none)
             return
-        taken = self._talks.take(turn.question)
-        if taken is None:
+        turn.talk = self._talks.take(turn.question)
+        if turn.talk is None:
             return
-        turn.talk, turn.anew = taken
         if admission.verdict == "probe":
-            turn.probe = True
-            self._fuse.probe()
+            self._fuse.probe(turn)
         if turn.money == "over a ceiling":
             self._reserve(turn)  # once more: others have been settled since
         self._go(turn)
@@ -182,12 +183,13 @@ class ClaudeGateway:
             self._fail(turn, Cause.AUTHENTICATION, NOT_SIGNED_IN)
             return
         turn.asked_at = turn.heard_at = self._me.clock.monotonic()
+        turn.anew = not talk.asked
         self._talks.ask(talk, self._here, turn.ends)
-        self._me.after(self._asking.first_token_within, _Silence(turn.question.id))
+        self._me.after(self._asking.first_token_within, _Silence(turn.question.id, begun=False))
         self._board.show(turn.question, None)
 
     def _cancel(self, cancel: Cancel) -> None:
-        for turn in tuple(self._turns.values()):
+        for turn in sorted(self._turns.values(), key=lambda turn: turn.talk is not None):  # or one would begin another
             if cancel.of in (turn.question.id, turn.question.correlation_id):
                 self._fail(turn, Cause.CANCELLED, cancel.why)
 
@@ -227,15 +229,17 @@ class ClaudeGateway:
     def _hear(self, heard: Heard) -> None:
         turn = self._turns.get(heard.turn)
         if turn is not None:
+            if turn.heard is None:
+                self._me.after(self._asking.silence, _Silence(heard.turn, begun=True))
             turn.heard, turn.heard_at = heard, self._me.clock.monotonic()
             self._board.show(turn.question, heard)
 
-    def _listen(self, question: str) -> None:
-        turn = self._turns.get(question)
-        if turn is not None:
+    def _listen(self, silence: _Silence) -> None:
+        turn = self._turns.get(silence.question)
+        if turn is not None and silence.begun == (turn.heard is not None):
             left, sentence = turn.silent_in(self._asking, self._me.clock.monotonic())
             if left > 0:
-                self._me.after(left, _Silence(question))
+                self._me.after(left, silence)
             else:
                 self._fail(turn, Cause.TIMEOUT, sentence)
 
@@ -246,22 +250,20 @@ class ClaudeGateway:
             return
         self._end(turn, None, turn.answer(said), said.cost)
         if turn.talk is not None:
-            self._talks.release(turn.talk, len(turn.question.prompt.encode()) + len(said.text.encode()))
+            self._talks.release(turn.talk, turn.question.prompt, said.text, said.value or "")
         self._next()
 
     def _fail(
         self, turn: Turn, cause: Cause, sentence: str, spent: Decimal | None = None, retry_in: float | None = None
     ) -> None:
-        """End a turn without an answer, unless it has ended. A program that was asked is of no more use."""
+        """End a turn without an answer, unless it has ended."""
         if turn is not self._turns.get(turn.question.id):
             return
         retry_at = self._me.clock.utc() + round((retry_in or GATE) * 1e6) if cause is Cause.RATE_LIMITED else None
         spent = self._estimate(turn) if spent is None else spent
-        self._end(turn, cause, turn.failure(cause, sentence, spent, retry_at), spent)
+        self._end(turn, cause, turn.failure(cause, plain(sentence), spent, retry_at), spent)
         if turn.talk is not None:
-            turn.talk.taken = None
-            if turn.asked_at is not None or (turn.talk.account is None and turn.talk.phase is Phase.READY):
-                self._talks.drop(turn.talk)
+            self._talks.give_back(turn.talk, asked=turn.asked_at is not None)
         self._next()
 
     def _end(self, turn: Turn, cause: Cause | None, answer: Answered | Failed, spent: Decimal) -> None:
@@ -271,7 +273,7 @@ class ClaudeGateway:
         del self._turns[question.id]
         seconds = None if turn.asked_at is None else now - turn.asked_at
         settled = questions.settle(question.id, spent, cause or "answered", seconds, self._me.clock.utc())
-        self._fuse.after(cause, answer, settled, lambda rows: question.reply_to.tell(answer), probe=turn.probe)
+        self._fuse.after(turn, cause, answer, settled, lambda rows: question.reply_to.tell(answer))
         self._board.show(question, turn.heard, ended=True)
 
     def _estimate(self, turn: Turn) -> Decimal:

@@ -4,7 +4,7 @@
 program=$TROUPE_PROGRAM
 echo $$ >"$TROUPE_PID"
 for name in $TROUPE_DROP; do
-    unset "$name"
+    command unset "$name" 2>/dev/null || : # a shell's own, such as UID where it is bash
 done
 unset TROUPE_PROGRAM TROUPE_PID TROUPE_DROP
 if command -v setsid >/dev/null && command -v setpriv >/dev/null; then

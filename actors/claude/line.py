@@ -24,7 +24,6 @@ class Turn:
     money: Literal["asked for", "reserved", "over a ceiling"] = "asked for"
     talk: Talk | None = None
     anew: bool = False
-    probe: bool = False
     asked_at: float | None = None
     heard: Heard | None = None
     heard_at: float = 0.0
@@ -32,7 +31,8 @@ class Turn:
     def answer(self, said: Said) -> Answered:
         """What its asker is told."""
         about, id_ = self.question.reply_to.about, self.question.id
-        return Answered(about, id_, said.text, said.value, said.cost, said.turns, self.anew)
+        anew = self.anew and self.question.conversation is not None
+        return Answered(about, id_, plain(said.text), said.value, said.cost, said.turns, anew)
 
     def failure(self, cause: Cause, sentence: str, spent: Decimal, retry_at: int | None) -> Failed:
         """What its asker is told where there is no answer."""
@@ -45,6 +45,11 @@ class Turn:
         return self.heard_at + limit - now, f"Claude {what} for {limit:g} s"
 
 
+def plain(text: str) -> str:
+    """The text, with a question mark for each half of a character, which neither the database nor Claude can take."""
+    return text.encode(errors="replace").decode()
+
+
 def unfit(question: Question, now: float) -> tuple[Cause, str] | None:
     """Why a question is not even let into the line."""
     if question.deadline <= now:
@@ -53,4 +58,6 @@ def unfit(question: Question, now: float) -> tuple[Cause, str] | None:
         return Cause.TOO_LONG, f"the prompt has more than {LONGEST} characters"
     if "\0" in question.prompt or not question.prompt.strip():
         return Cause.REFUSED, "the prompt is blank or has NUL characters"
+    if question.prompt != plain(question.prompt):
+        return Cause.REFUSED, "the prompt has halves of characters, which are no text"
     return None

@@ -7,7 +7,7 @@ the bundled program against a stub, see docs/claude.md.
 import json
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from actors.claude.sessions import Fault, Said
 from messages.claude import Cause
@@ -63,8 +63,25 @@ def read(about: object, result: "ResultMessage", turn: Turn, cost: Decimal) -> S
     return Said(about, result.result or "", value, cost, result.num_turns)
 
 
+class NotASchema(Exception):
+    """What was given as a JSON schema is none."""
+
+
+def schema(text: str) -> dict[str, Any]:
+    """The schema that this text is; whether it makes sense the program says when it starts. Raises NotASchema."""
+    try:
+        found: object = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise NotASchema(f"the schema of the answer is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise NotASchema(f"the schema of the answer is no JSON object but {type(found).__name__}")
+    return cast("dict[str, Any]", found)
+
+
 def crashed(about: object, error: Exception, said: str) -> Fault:
     """The program or the line to it has gone, or it has not started; `said` is what it wrote on standard error."""
+    if isinstance(error, NotASchema):
+        return Fault(about, Cause.REFUSED, str(error))
     if "json-schema" in said or "JSON Schema" in said:
         return Fault(about, Cause.REFUSED, said)
     return Fault(about, Cause.CRASH, f"the Claude program has failed: {said or repr(error)}")

@@ -1,12 +1,12 @@
 """The real sessions: the bundled Claude program, spoken to by claude-agent-sdk on one thread with one loop."""
 
 import asyncio
-import json
 import os
 import shutil
 import signal
 import tempfile
 import threading
+import time
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -20,16 +20,21 @@ from actors.claude.environment import environment
 from actors.claude.sessions import Cleared, Fault, Heard, Opened, Said
 from messages.addresses import Refused, ReplyTo
 from messages.claude import Cause, Profile
+from messages.values import UNIT
 from storage.connections import Reader
 
 if TYPE_CHECKING:
-    from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient
+    from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient, McpSdkServerConfig
 
 LAUNCHER: Final = Path(__file__).with_name("launch.sh")
+PLACE: Final = "troupe-claude-"
+"""How the name of a program's directory begins; the process id of its desk follows."""
 BUFFER: Final = 32 * 1024 * 1024
 """Bytes one line of the program may have; above the SDK's default of 1 MB its reader dies for good."""
 PATIENCE: Final = 5.0
 """Seconds the program may wait by itself after a 429; longer, and others are told to come back later."""
+SHORT, STEP, OFTEN = 8_000, 1.05, 0.1
+"""Every step is told up to so many bytes; of more only if it has grown so much, or after so many seconds."""
 LOOK: Final = 0.01
 """Seconds between two looks at a program that is killed while it starts."""
 
@@ -49,9 +54,21 @@ class Programs:
         return program
 
     def reap(self) -> None:
-        """See Sessions."""
+        """See Sessions. What a desk has left that was itself killed are directories: its programs died with it."""
         for program in tuple(self._living):
             program.kill()
+        for left in Path(tempfile.gettempdir()).glob(f"{PLACE}*"):
+            pid = left.name.removeprefix(PLACE).partition("-")[0]
+            if pid.isdecimal() and not Path(f"/proc/{pid}").exists() and Path("/proc/self").exists():
+                shutil.rmtree(left, ignore_errors=True)
+
+    def end(self, within: float) -> bool:
+        """Kill all, and wait until they have gone with all they had; whether they have. Only for an edge: it blocks."""
+        self.reap()
+        until = time.monotonic() + within
+        while self._living and time.monotonic() < until:
+            time.sleep(LOOK)
+        return not self._living
 
     def forget(self, program: "Program") -> None:
         """It has ended."""
@@ -70,7 +87,7 @@ class Program:
 
     def __init__(self, programs: Programs, profile: Profile, read: Reader) -> None:
         self._programs, self._profile, self._read = programs, profile, read
-        self._place = Path(tempfile.mkdtemp(prefix="troupe-claude-"))
+        self._place = Path(tempfile.mkdtemp(prefix=f"{PLACE}{os.getpid()}-"))
         self._client: ClaudeSDKClient | None = None
         self._killed, self._opening, self._asked, self._spent = False, False, 0, Decimal(0)
         self._complaints = deque[str](maxlen=5)
@@ -96,6 +113,8 @@ class Program:
             return
         self._killed = True
         self._signal()
+        if not self._opening:  # at once, since a desk that ends does not wait for the loop
+            self._remove()
         self._programs.run(self._release())
 
     def _run(self, work: Coroutine[Any, Any, None], reply_to: ReplyTo[Any]) -> None:
@@ -129,7 +148,7 @@ class Program:
         async for message in self._client.receive_messages():
             if isinstance(message, ResultMessage):
                 if message.user_message_uuid in (None, mark):
-                    spent, self._spent = self._spent, Decimal(str(message.total_cost_usd or 0))
+                    spent, self._spent = self._spent, Decimal(str(message.total_cost_usd or 0)).quantize(UNIT)
                     cost = max(self._spent - spent, Decimal(0))
                     reply_to.tell(outcomes.read(reply_to.about, message, seen, cost))
                     return
@@ -163,15 +182,13 @@ class Program:
         import claude_agent_sdk
         from claude_agent_sdk import ClaudeAgentOptions
 
-        from actors.claude import tools
-
         bundled = Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"
         empty = self._place / "empty"
         empty.mkdir()
         profile = self._profile
         return ClaudeAgentOptions(
             tools=[],
-            mcp_servers={"desk": tools.server(profile.tools, self._read)} if profile.tools else {},
+            mcp_servers={"desk": self._server()} if profile.tools else {},
             allowed_tools=[f"mcp__desk__{name}" for name in profile.tools],
             strict_mcp_config=True,
             permission_mode="dontAsk",
@@ -184,7 +201,9 @@ class Program:
             thinking={"type": "enabled", "budget_tokens": profile.thinking}
             if profile.thinking
             else {"type": "disabled"},
-            output_format={"type": "json_schema", "schema": json.loads(profile.schema)} if profile.schema else None,
+            output_format={"type": "json_schema", "schema": outcomes.schema(profile.schema)}
+            if profile.schema
+            else None,
             include_partial_messages=True,
             max_buffer_size=BUFFER,
             extra_args={"no-session-persistence": None},
@@ -193,6 +212,11 @@ class Program:
             env=environment(os.environ, str(bundled), self._place / "pid", profile.thinking + profile.output),
             stderr=self._complaints.append,
         )
+
+    def _server(self) -> "McpSdkServerConfig":
+        from actors.claude import tools  # they bring numpy, for the bars
+
+        return tools.server(self._profile.tools, self._read)
 
     def _signal(self) -> None:
         """Kill it and whatever it has started; before its launcher has run there is nothing to kill yet."""
@@ -212,30 +236,43 @@ class Program:
             self._signal()
             with suppress(Exception):
                 await self._client.disconnect()  # never under a time-out: cancelled, it leaks what it was to end
-        shutil.rmtree(self._place, ignore_errors=True)
+        self._remove()
         self._programs.forget(self)
+
+    def _remove(self) -> None:
+        shutil.rmtree(self._place, ignore_errors=True)
 
 
 class _Turn:
-    """What is heard of one turn."""
+    """What is heard of one turn. Of a long text not every step is told: each copies all that has come."""
 
     def __init__(self, turn: str, heard: Callable[[Heard], None]) -> None:
         self._turn, self._heard = turn, heard
-        self._said, self._restarts, self._streamed = {"text": "", "partial_json": "", "thinking": ""}, 0, 0
+        self._said: dict[str, list[str]] = {"text": [], "partial_json": [], "thinking": []}
+        self._restarts, self._streamed, self._told, self._told_at = 0, 0, 0, 0.0
 
     def take(self, event: dict[str, Any]) -> None:
         """One event of the stream; one that starts a message starts all over, after a cut too."""
         if event.get("type") == "message_start":
             self._restarts += any(self._said.values())
-            self._said = dict.fromkeys(self._said, "")
+            self._said = {kind: [] for kind in self._said}
         elif event.get("type") == "content_block_delta":
             delta: dict[str, str] = event["delta"]
-            said = self._said
-            for kind in said:
-                said[kind] += (more := delta.get(kind, ""))
-                self._streamed += len(more.encode())
-            heard = said["text"], said["partial_json"], said["thinking"], self._restarts, self._streamed
-            self._heard(Heard(self._turn, *heard))
+            for kind, said in self._said.items():
+                if more := delta.get(kind):
+                    said.append(more)
+                    self._streamed += len(more.encode())
+            if (
+                self._streamed <= SHORT
+                or self._streamed > self._told * STEP
+                or time.monotonic() > self._told_at + OFTEN
+            ):
+                self._tell()
+
+    def _tell(self) -> None:
+        self._told, self._told_at = self._streamed, time.monotonic()
+        text, structured, thinking = ("".join(said) for said in self._said.values())
+        self._heard(Heard(self._turn, text, structured, thinking, self._restarts, self._streamed))
 
 
 async def _verbatim(prompt: str, mark: str) -> AsyncIterator[dict[str, Any]]:

@@ -1,12 +1,13 @@
 """The programs that are alive, each with its conversation: who may have which, and who has to go."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
 from actors.claude.sessions import Session, Sessions
+from actors.domain.cost import BYTES_PER_TOKEN
 from actors.kernel.me import Me
 from messages.addresses import Ref, ReplyTo
 from messages.claude import Asking, Cause, Failed, Prepare, Prepared, Profile, Program, Question
@@ -77,24 +78,37 @@ class Talks:
                 name, talk.profile.model, "busy" if busy else talk.phase.value, talk.asked, self._now() - talk.used
             )
 
-    def history(self, question: Question) -> int:
-        """Bytes of the talk that a question goes on."""
-        talk = self._talks.get((question.profile, _name(question)))
-        return 0 if talk is None or talk.name == SHARED else talk.history
+    def history(self, question: Question, before: Iterable[Question] = ()) -> int:
+        """Bytes of the talk that a question goes on, and that those waiting before it will add at most."""
+        key = question.profile, _name(question)
+        if key[1] == SHARED:
+            return 0
+        said = sum(
+            len(each.prompt.encode()) + BYTES_PER_TOKEN * each.profile.output
+            for each in before
+            if (each.profile, _name(each)) == key
+        )
+        return said + (self._talks[key].history if key in self._talks else 0)
 
-    def take(self, question: Question) -> tuple[Talk, bool] | None:
-        """The conversation of a question, and whether it is a new one; None while another has it, or there is no room.
+    def take(self, question: Question) -> Talk | None:
+        """The conversation of a question; None while another has it, or there is no room.
 
         What stands by becomes whatever is wanted first.
         """
         profile, name = question.profile, _name(question)
-        talk, anew = self._talks.get((profile, name)), False
-        if talk is None:
-            talk, anew = self._adopt(profile, name) or self._open(profile, name), True
+        talk = self._talks.get((profile, name)) or self._adopt(profile, name) or self._open(profile, name)
         if talk is None or talk.taken is not None:
             return None
         talk.taken = question
-        return talk, anew
+        return talk
+
+    def give_back(self, talk: Talk, *, asked: bool) -> None:
+        """Its question has ended without an answer. A program that was asked, or that cannot be, is of no more use."""
+        talk.taken = None
+        if asked or (talk.account is None and talk.phase is Phase.READY):
+            self.drop(talk)
+        elif talk.phase is Phase.READY:
+            self.ready(talk)
 
     def ask(self, talk: Talk, here: Ref[Any], reply_to: ReplyTo[Any]) -> None:
         """Have it ask what it was taken for."""
@@ -102,9 +116,10 @@ class Talks:
         talk.asked += 1
         talk.session.ask(talk.taken.id, talk.taken.prompt, here.tell, reply_to)
 
-    def release(self, talk: Talk, said: int) -> None:
-        """It was asked, so many bytes were said, and it can be asked again."""
-        talk.taken, talk.used, talk.history = None, self._now(), talk.history + said
+    def release(self, talk: Talk, *said: str) -> None:
+        """It was asked, this was said, and it can be asked again."""
+        talk.taken, talk.used = None, self._now()
+        talk.history += sum(len(text.encode(errors="replace")) for text in said)
         if talk.name == SHARED:
             talk.phase = Phase.CLEARING
             talk.session.clear(self._me.reply_to(talk, of=PROGRAM, within=CLEAR_WITHIN))

@@ -75,7 +75,8 @@ class Till:
             for name, before, most in ceilings
             if before + dollars > most
         ]
-        return f"up to {dollars:.2f} $ more are too much: {' and '.join(broken)}; {RAISE}"
+        why = " and ".join(broken) or "questions under way had the rest reserved just now"
+        return f"up to {dollars:.2f} $ more are too much: {why}; {RAISE}"
 
 
 def _size(text: str) -> int:

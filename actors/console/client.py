@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,20 @@ def answers(path: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def stream(path: Path, target: str, body: dict[str, Any]) -> Generator[Any]:
+    """Send one request and yield each line of its JSON answer as it comes. Raises NoAnswer."""
+    connection = _Connection(path)
+    try:
+        connection.request("POST", target, msgspec.json.encode(body))
+        for line in connection.getresponse():
+            if line.strip():
+                yield msgspec.json.decode(line)
+    except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
+        raise NoAnswer(f"{path}: the desk does not answer ({error}); is it starting or stopping?") from error
+    finally:
+        connection.close()
 
 
 def call(path: Path, method: str, target: str, body: dict[str, Any] | None = None) -> Any:

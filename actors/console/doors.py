@@ -1,22 +1,27 @@
 """Two ways to a desk for the command line: one started in this process, or one that runs in another."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
-from actors.console import asking, rounds
+from actors.console import asking, rounds, talking
 from actors.console.access import Access, DeskFailed
 from actors.console.asking import Terms
-from actors.console.client import call
+from actors.console.client import call, stream
 from actors.console.imports import import_holdings
 from actors.console.rounds import LOOK, Asked, RoundFailed
+from actors.console.talking import NotAnswered, Reply, Step, Wanted
+from messages.claude import Progress
 from messages.values import CorrelationId
 from storage import tasks
 from storage.connections import Reader
 from storage.home import Home
+
+GLANCE: Final = 0.25
+"""Seconds between two looks at what Claude says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,18 @@ class Door(Protocol):
         """See asking.agree."""
         ...
 
+    def reset(self) -> None:
+        """Close Claude's breaker; see messages.claude.Reset."""
+        ...
+
+    def ask(self, wanted: Wanted) -> Generator[Step | Reply]:
+        """See talking.ask."""
+        ...
+
+    def glance(self, of: str, after: int) -> Progress | None:
+        """See talking.glance."""
+        ...
+
     def import_holdings(self, text: str, origin: str) -> Done:
         """See imports.import_holdings."""
         ...
@@ -80,6 +97,18 @@ class Here:
         """See Door."""
         asking.agree(self._access)
 
+    def reset(self) -> None:
+        """See Door."""
+        asking.reset(self._access)
+
+    def ask(self, wanted: Wanted) -> Generator[Step | Reply]:
+        """See Door."""
+        return talking.ask(self._access, wanted)
+
+    def glance(self, of: str, after: int) -> Progress | None:
+        """See Door."""
+        return talking.glance(self._access, of, after)
+
     def import_holdings(self, text: str, origin: str) -> Done:
         """See Door."""
         file = import_holdings(self._access, text, origin)
@@ -105,6 +134,21 @@ class There:
         """See Door."""
         call(self._home.socket, "POST", "/consent", {})
 
+    def reset(self) -> None:
+        """See Door."""
+        call(self._home.socket, "POST", "/claude/reset", {})
+
+    def ask(self, wanted: Wanted) -> Generator[Step | Reply]:
+        """See Door."""
+        for told in stream(self._home.socket, "/questions", {"text": wanted.text, "talk": wanted.talk}):
+            if "error" in told:
+                raise NotAnswered(told["error"])
+            yield msgspec.convert(told, Reply) if "answer" in told else msgspec.convert(told, Step)
+
+    def glance(self, of: str, after: int) -> Progress | None:
+        """See Door."""
+        return msgspec.convert(call(self._home.socket, "GET", f"/progress/{of}?after={after}"), Progress | None)
+
     def import_holdings(self, text: str, origin: str) -> Done:
         """See Door."""
         answer = call(self._home.socket, "POST", "/holdings", {"origin": origin, "text": text})
@@ -119,10 +163,16 @@ class There:
             )
 
 
-def follow(door: Door, correlation_id: CorrelationId, show: Callable[[int, int], None]) -> None:
-    """Wait until a round has ended, showing how many of its tasks have. Raises RoundFailed if one is dead."""
+def follow(door: Door, correlation_id: CorrelationId, show: Callable[[str], None]) -> None:
+    """Wait until a round has ended, showing how far it is. Raises RoundFailed if a task is dead."""
+    said, glanced, after = "", 0.0, 0
     while not rounds.ended(rows := tasks.together(door.read, correlation_id)):
-        show(sum(row.state in rounds.ENDED for row in rows), len(rows))
+        if any(row.state == "leased" for row in rows) and (now := time.monotonic()) > glanced + GLANCE:
+            glanced = now
+            if (progress := door.glance(correlation_id, after)) is not None:
+                after, length = progress.number, len(progress.thinking) + sum(len(each) for _, each in progress.values)
+                said = f"; Claude on {progress.symbol}: {length} characters"
+        show(f"{sum(row.state in rounds.ENDED for row in rows)} of {len(rows)} tasks done{said}")
         door.pause(LOOK)
     for row in rows:
         if row.state != "done":

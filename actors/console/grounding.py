@@ -4,7 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from actors.domain.grounding import Fault, faults, parse
+from storage import decisions
+from storage.connections import Reader
 from storage.corpus import Case, load
+from storage.decisions import Views
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,37 @@ class Rates:
     def false_reject_rate(self) -> float:
         """Of the good answers, 0 to 1."""
         return len(self.false_rejects) / self.good if self.good else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The rates, and how Claude's decisions of a home came out; `abstain_rate` is None where there are none.
+
+    `causes` counts those that are ABSTAIN by the code of their cause.
+    """
+
+    good: int
+    bad: int
+    false_accepts: tuple[str, ...]
+    false_accept_rate: float
+    false_rejects: tuple[str, ...]
+    false_reject_rate: float
+    codes: dict[str, int]
+    decisions: int
+    abstained: int
+    abstain_rate: float | None
+    causes: dict[str, int]
+
+
+def measured(read: Reader | None) -> Measured:
+    """Judge the corpus, and count the decisions of this home, if there is one. Raises CorpusUnreadable, Unreadable."""
+    of_corpus = rates()
+    of_home = Views(0, {}) if read is None else decisions.views(read)
+    return Measured(
+        of_corpus.good, of_corpus.bad, of_corpus.false_accepts, of_corpus.false_accept_rate, of_corpus.false_rejects,
+        of_corpus.false_reject_rate, dict(of_corpus.codes), of_home.made, sum(of_home.abstained.values()),
+        of_home.abstain_rate, of_home.abstained,
+    )  # fmt: skip
 
 
 def rates(cases: Iterable[Case] | None = None) -> Rates:

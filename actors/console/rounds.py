@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from actors.console.access import Access
-from actors.console.asking import Mode, prepare, profile, terms
+from actors.console.asking import NOT_AGREED, Mode, prepare, profile, terms
 from messages.errors import TroupeError
 from messages.market import Resolve, Resolved
 from messages.tasks import ComputeFacts, NewTask, Recommend, RefreshBars, Submit, Submitted, ValuePortfolio
@@ -72,7 +72,7 @@ def _analyst(access: Access, symbols: Sequence[Symbol], asked: Asked) -> _Analys
     if asked.claude == "off":
         return _Analyst()
     if not terms(access, len(symbols)).agreed:
-        raise RoundFailed("nobody has agreed yet that Claude is asked; `run.py once --claude on` does")
+        raise RoundFailed(NOT_AGREED)
     wanted = _Analyst(access.asking.model)
     known = tasks.by_key(access.read, plan(access, symbols, asked, wanted)[0].key) is not None
     refused = None if known else prepare(access)

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -10,15 +10,17 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-from actors.console import asking, rounds, views
+from actors.console import asking, claude, rounds, talking, views
 from actors.console.access import Access, DeskFailed, DeskRefused
 from actors.console.asking import Mode
 from actors.console.encoding import encoded
 from actors.console.imports import import_holdings
 from actors.console.rounds import Asked
+from actors.console.talking import Wanted
 from messages.errors import TroupeError
 from storage import tasks
 from storage.home import Home
@@ -75,6 +77,26 @@ def application(access: Access, home: Home) -> Starlette:
         asking.agree(access)
         return {}
 
+    def claude_state(request: Request, body: bytes) -> object:
+        return claude.state(access.read, access.asking, access.system.clock.utc(), claude.look(access))
+
+    def reset(request: Request, body: bytes) -> object:
+        asking.reset(access)
+        return {}
+
+    def progress(request: Request, body: bytes) -> object:
+        after = request.query_params.get("after", "0")
+        if not re.fullmatch("[0-9]{1,18}", after, re.ASCII):
+            raise BadRequest(f"after = {after}: write the number of the last progress")
+        return talking.glance(access, request.path_params["of"], int(after))
+
+    async def question(request: Request) -> Response:
+        try:
+            wanted = msgspec.json.decode(await _body(request), type=Wanted)
+        except (BadRequest, msgspec.DecodeError) as error:
+            return _json(422, {"error": str(error)})
+        return _Told(talking.ask(access, wanted))
+
     def holdings(request: Request, body: bytes) -> object:
         sent = msgspec.json.decode(body, type=_Holdings)
         file = import_holdings(access, sent.text, sent.origin)
@@ -89,9 +111,38 @@ def application(access: Access, home: Home) -> Starlette:
             Route("/rounds", _answering(begin), methods=["POST"]),
             Route("/terms", _answering(terms), methods=["GET"]),
             Route("/consent", _answering(consent), methods=["POST"]),
+            Route("/claude", _answering(claude_state), methods=["GET"]),
+            Route("/claude/reset", _answering(reset), methods=["POST"]),
+            Route("/progress/{of}", _answering(progress), methods=["GET"]),
+            Route("/questions", question, methods=["POST"]),
             Route("/holdings", _answering(holdings), methods=["POST"]),
         ],
     )
+
+
+class _Told(StreamingResponse):
+    """Lines of JSON as they come. Whoever hangs up has told no more, at once and not when the garbage is collected."""
+
+    def __init__(self, told: Generator[object]) -> None:
+        super().__init__(_lines(told), media_type="application/x-ndjson")
+        self._told = told
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._told.close()
+
+
+def _lines(told: Iterable[object]) -> Iterator[bytes]:
+    """A line of JSON for each, an empty one for the same again, and one that says why if it breaks off."""
+    last: object = None
+    try:
+        for each in told:
+            yield b"\n" if each == last else encoded(each) + b"\n"
+            last = each
+    except TroupeError as error:
+        yield encoded({"error": str(error)}) + b"\n"
 
 
 def _answering(handler: Callable[[Request, bytes], object]) -> Callable[[Request], Any]:

@@ -5,8 +5,10 @@ from typing import Final
 
 from actors.console.report import Recommendation, recommendation
 from messages.errors import TroupeError
-from storage import decisions, tasks
+from messages.research import Inquiry
+from storage import decisions, prompts, questions, tasks
 from storage.connections import Reader
+from storage.questions import QuestionRow
 from storage.tasks import TaskRow
 
 SHORTEST: Final = 4
@@ -48,11 +50,19 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """How a recommendation came about: itself, and the tasks of its round that led to it, with times in UTC µs."""
+    """How a recommendation came about: itself, and the tasks of its round that led to it, with times in UTC µs.
+
+    Where Claude was asked: `inquiry` has the prompts and the raw answers, `system` is the system prompt, `questions`
+    what each took and cost, those of former attempts too. Where the rules stood in for Claude, `stand_in` says why.
+    """
 
     correlation_id: str
     decided_at: int
     recommendation: Recommendation
+    stand_in: str | None
+    inquiry: Inquiry | None
+    system: str | None
+    questions: tuple[QuestionRow, ...]
     tasks: tuple[TaskRow, ...]
 
 
@@ -73,8 +83,11 @@ def why(read: Reader, id_: str, source: str) -> Why:
         raise NotFound(f"why {id_}: {what}; `run.py once` prints their ids")
     record = found[0]
     rows = tasks.together(read, record.correlation_id)
-    own = tuple(row for row in rows if _concerns(row, record.decision.symbol))
-    return Why(record.correlation_id, record.at, recommendation(read, record, source), own)
+    made, own = record.decision, tuple(row for row in rows if _concerns(row, record.decision.symbol))
+    system = None if made.inquiry is None else prompts.load(read, made.inquiry.system)
+    asked = tuple(row for row in questions.of_round(read, record.correlation_id) if row.symbol == made.symbol)
+    shown = recommendation(read, record, source)
+    return Why(record.correlation_id, record.at, shown, made.stand_in, made.inquiry, system, asked, own)
 
 
 def _concerns(row: TaskRow, symbol: str) -> bool:

@@ -135,7 +135,7 @@ class ResearchCoordinator:
             return
         each.faults = grounding.partial(dict(progress.values), each.sheet, each.allowed, each.listed)
         if each.faults:
-            each.streamed = json.dumps({name: json.loads(value) for name, value in progress.values})
+            each.streamed = f"{{{', '.join(f'{json.dumps(name)}: {value}' for name, value in progress.values)}}}"
             self._gateway.tell(Cancel(watched.id, "what it has said cannot be grounded"))
         else:
             self._watch(watched, progress.number)
@@ -156,8 +156,7 @@ class ResearchCoordinator:
         cause = failed.cause
         soon = failed.retry_at is not None and failed.retry_at - self._me.clock.utc() <= LATER * 1e6
         if cause is Cause.CANCELLED and each.streamed:
-            each.checks.append(f"cancelled while it streamed; {failed.sentence}")
-            self._check(each, each.streamed, None)
+            self._check(each, each.streamed, None, f"cancelled while it streamed; {failed.sentence}; ")
         elif each.work.stand_in and cause in CANNOT_ASK:
             self._close(each)
             self._finish(each.run, replace(rules.recommend(each.sheet), stand_in=f"{cause}: {failed.sentence}"))
@@ -176,10 +175,10 @@ class ResearchCoordinator:
             self._close(each)
             each.run.reply_to.refuse(refused.code, refused.sentence)
 
-    def _check(self, each: _Open, raw: str, answer: Answer | None) -> None:
+    def _check(self, each: _Open, raw: str, answer: Answer | None, before: str = "") -> None:
         """Take it, have it repaired once, or abstain."""
         each.answers.append(raw)
-        each.checks.append("; ".join(f"{fault.field}: {fault.sentence}" for fault in each.faults))
+        each.checks.append(before + "; ".join(f"{fault.field}: {fault.sentence}" for fault in each.faults))
         if answer is not None and not each.faults:
             self._conclude(each, grounding.decide(each.sheet, answer, self._cost(each)))
         elif len(each.ids) == 1 and all(fault.repairable for fault in each.faults):

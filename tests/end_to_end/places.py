@@ -57,13 +57,13 @@ class Ended:
 class Program:
     """A process that was started, in a session of its own; its output goes to files."""
 
-    def __init__(self, command: list[str], place: Path, environment: dict[str, str], number: int) -> None:
-        self._out, self._err = place / f"{number}.out", place / f"{number}.err"
-        with self._out.open("w") as out, self._err.open("w") as err:
+    def __init__(self, command: list[str], place: Path, environment: dict[str, str], number: int, typed: str) -> None:
+        self._out, self._err, lines = place / f"{number}.out", place / f"{number}.err", place / f"{number}.in"
+        lines.write_text(typed)
+        with self._out.open("w") as out, self._err.open("w") as err, lines.open() as stdin:
             self._process = subprocess.Popen(
-                command, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                start_new_session=True,
-            )  # fmt: skip
+                command, cwd=place, env=environment, stdin=stdin, stdout=out, stderr=err, start_new_session=True
+            )
         self.pid = self._process.pid
 
     def send(self, number: signal.Signals) -> None:
@@ -103,17 +103,17 @@ class Place:
         self.path, self.home, self._programs = path, path / "desk", list[Program]()
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(path), "TROUPE_METRICS__PORT": "0"}
 
-    def start(self, *arguments: str, script: Path = RUN) -> Program:
+    def start(self, *arguments: str, script: Path = RUN, typed: str = "") -> Program:
         """Start the program in this place. Its home is `desk`, as it is without an option."""
-        return self.execute(sys.executable, str(script), *arguments)
+        return self.execute(sys.executable, str(script), *arguments, typed=typed)
 
-    def run(self, *arguments: str, script: Path = RUN) -> Ended:
+    def run(self, *arguments: str, script: Path = RUN, typed: str = "") -> Ended:
         """Run the program to its end."""
-        return self.start(*arguments, script=script).wait()
+        return self.start(*arguments, script=script, typed=typed).wait()
 
-    def execute(self, *command: str) -> Program:
-        """Start any command."""
-        program = Program(list(command), self.path, self.environment, len(self._programs))
+    def execute(self, *command: str, typed: str = "") -> Program:
+        """Start any command; `typed` is its standard input."""
+        program = Program(list(command), self.path, self.environment, len(self._programs), typed)
         self._programs.append(program)
         return program
 

@@ -13,9 +13,14 @@ import pytest
 import typer
 
 import run
+from actors.domain.profiles import TOOLS
 from actors.settings import schema as settings_schema
+from messages.claude import Cause
+from telemetry import instruments
+from tests.claude_safely import environment
 from tests.end_to_end.conftest import Undisturbed
 from tests.end_to_end.places import ROOT, RUN, SAMPLE, Place, until
+from tests.stub.server import Stub
 from tests.test_project import SET_UP
 
 UV_RUN = ".venv/bin/uv run"
@@ -28,6 +33,8 @@ def fenced(page: Path) -> Iterator[str]:
         yield from (line for line in block.splitlines() if "run.py" in line)
 
 
+SAID = ("Claude: ", "(0.", "> ")
+"""How lines begin that a command which asks Claude may say on standard error."""
 COMMANDS = sorted({command for page in PAGES for command in fenced(page)})
 
 
@@ -36,11 +43,25 @@ def test_there_are_commands_to_run() -> None:
     assert len(COMMANDS) > 15
 
 
+ASKS = re.compile(r"run\.py (ask|chat)\b|--claude on")
+"""Commands that ask Claude, and say beforehand what that means."""
+AGREED = "INSERT INTO claude_consents (at, model, usd_per_round) VALUES (0, 'claude-sonnet-5', 1000000000)"
+
+
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_that_the_documents_show_works(sample: Place, undisturbed: Undisturbed, command: str) -> None:
+def test_a_command_that_the_documents_show_works(
+    sample: Place, undisturbed: Undisturbed, claude_api: Stub, command: str
+) -> None:
     shutil.copy(SAMPLE / "holdings.csv", sample.path)
+    sample.environment |= environment(claude_api.address, sample.path)
+    asks = ASKS.search(command) is not None
+    if asks:
+        sample.change(AGREED)
+    if "ANTHROPIC_AUTH_TOKEN" in command:
+        del sample.environment["ANTHROPIC_API_KEY"]
     line = command.replace(SET_UP, UV_RUN).replace(f"{UV_RUN} run.py", f"exec {shlex.quote(sys.executable)} {RUN}")
     line = re.sub(r"\bFILE\b", "holdings.csv", line)
+    line = line.replace("http://127.0.0.1:8765", claude_api.address)
     line = re.sub(r"\bID\b", undisturbed.report["recommendations"][0]["id"], line)
     assert line != command
 
@@ -51,8 +72,42 @@ def test_a_command_that_the_documents_show_works(sample: Place, undisturbed: Und
 
     ended = program.wait()
     assert ended.code == 0, ended
-    assert ended.lines == []
+    assert [line for line in ended.lines if not (asks and line.startswith(SAID))] == []
     assert ended.out
+    assert bool(claude_api.requests) == (asks and "chat" not in command)  # nobody has typed anything
+    if "ANTHROPIC_AUTH_TOKEN" in command:
+        tokens = {request.headers.get("Authorization") for request in claude_api.requests}
+        assert tokens == {"Bearer your-token"}
+
+
+def test_every_cause_is_described_with_what_to_do() -> None:
+    page = (ROOT / "docs" / "claude.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| [^|]+ \|$", page.partition("| cause |")[2], re.MULTILINE)
+
+    assert set(rows[: len(Cause)]) == set(Cause)
+
+
+def test_every_tool_is_described() -> None:
+    page = (ROOT / "docs" / "claude.md").read_text().partition("| tool |")[2].partition("\n\n")[0]
+
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == list(TOOLS)
+
+
+def test_every_metric_is_described_with_its_attributes() -> None:
+    described = {
+        row[1]: set(re.findall(r"`(\w+)`", row[2]))
+        for row in re.finditer(r"^\| `(\w+)` \| ?(.*?) ?\|", (ROOT / "docs" / "metrics.md").read_text(), re.MULTILINE)
+    }
+    known = {each for each in vars(instruments).values() if isinstance(each, instruments.Instrument)}
+
+    assert described == {prometheus(each): set(each.attributes) for each in known}
+
+
+def prometheus(instrument: instruments.Instrument) -> str:
+    """The name that Prometheus sees."""
+    seconds = "_seconds" if instrument.unit == "s" else ""
+    total = "_total" if isinstance(instrument, instruments.Counter) else ""
+    return instrument.name.replace(".", "_") + seconds + total
 
 
 def test_every_command_and_option_is_described() -> None:

@@ -1,14 +1,22 @@
 """What a scrape says about real actors."""
 
+from collections import Counter
+from decimal import Decimal
+from typing import get_args
+
 import pytest
 
 from actors.kernel.edges import Promise
 from actors.kernel.hooks import BOUNDS
 from actors.kernel.system import SENTENCES, STOP_DESK
 from messages.addresses import Ref, Refused
-from telemetry.instruments import REASONS
-from tests.actors.kernel.counter import Add, Counter, CounterMessage, Crash, Divide, Do, Gate, Tick, Total
-from tests.telemetry.scraping import Scrape, Watched
+from messages.claude import Cause
+from storage.breaker import State
+from telemetry.instruments import CLAUDE_BOUNDS, OUTCOMES, REASONS, STATES
+from telemetry.readings import numbers
+from tests.actors.kernel.counter import Add, CounterMessage, Crash, Divide, Do, Gate, Tick, Total
+from tests.actors.kernel.counter import Counter as CounterActor
+from tests.telemetry.scraping import Asked, Scrape, Watched
 
 
 def total(watched: Watched) -> int | Refused:
@@ -27,12 +35,23 @@ def test_every_metric_asked_for_is_there_before_anything_has_happened(watched: W
         "actor_processing_time_seconds",
         "actor_restarts",
         "actor_running",
+        "claude_abstain_ratio",
+        "claude_breaker_state",
+        "claude_breaker_transitions",
+        "claude_cost_usd",
+        "claude_grounding_false_accept_ratio",
+        "claude_grounding_false_reject_ratio",
         "claude_queries",
         "claude_query_duration_seconds",
         "db_operations",
         "queue_depth",
     ]
-    assert scrape("claude_queries_total") == 0
+    assert scrape.of("claude_queries_total") == {frozenset({("outcome", outcome)}): 0 for outcome in OUTCOMES}
+    assert scrape("claude_cost_usd_total") == 0
+    assert [scrape("claude_breaker_state", state=state) for state in STATES] == [1, 0, 0]
+    assert [scrape("claude_breaker_transitions_total", state=state) for state in STATES] == [0, 0, 0]
+    for ratio in ("grounding_false_accept", "grounding_false_reject", "abstain"):
+        assert scrape(f"claude_{ratio}_ratio") == 0
     assert scrape("claude_query_duration_seconds_count") == 0
     assert scrape("claude_query_duration_seconds_sum") == 0
     assert scrape("claude_query_duration_seconds_bucket", le="+Inf") == 0
@@ -122,7 +141,7 @@ def test_a_crash_is_a_failure_by_type_and_a_restart_and_the_counts_go_on_after_i
 
 def test_a_crash_that_stops_the_desk_is_no_restart() -> None:
     watched, vital = Watched(), Ref[CounterMessage]("vital")
-    watched.system.add(vital, Counter, STOP_DESK)
+    watched.system.add(vital, CounterActor, STOP_DESK)
     watched.start()
     vital.tell(Crash(error=KeyError))
     assert watched.system.failed.result(5).startswith("vital crashed")
@@ -197,6 +216,80 @@ def test_a_queue_depth_that_raises_is_logged_and_leaves_the_rest_intact(caplog: 
     assert good("queue_depth", queue="analysis") == again("queue_depth", queue="analysis") == 2
     assert set(good.series) - set(bad.series) == {("queue_depth", frozenset({("queue", "analysis")}))}
     assert [(record.levelname, "queue.depth" in record.message) for record in caplog.records] == [("ERROR", True)]
+
+
+def test_questions_count_by_outcome_and_in_the_bucket_of_the_time_that_they_took() -> None:
+    asked = Asked({"answered": 3, "overloaded": 2}, Counter({0.25: 2, 3.0: 1, 301.0: 2}), Decimal("0.123456789"))
+    watched = Watched(claude=asked.claude)
+    watched.start()
+
+    scrape = watched.scrape()
+    watched.end()
+
+    assert scrape("claude_queries_total", outcome="answered") == 3
+    assert scrape("claude_queries_total", outcome="overloaded") == 2
+    assert scrape("claude_queries_total", outcome="server") == 0
+    assert scrape("claude_cost_usd_total") == pytest.approx(0.123456789)
+    bounds = [*CLAUDE_BOUNDS, "+Inf"]
+    counts = [scrape("claude_query_duration_seconds_bucket", le=f"{bound}") for bound in bounds]
+    assert counts == [2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 5]
+    assert scrape("claude_query_duration_seconds_count") == 5
+    assert scrape("claude_query_duration_seconds_sum") == 605.5
+
+
+def test_the_breaker_is_in_one_state_and_its_changes_are_counted() -> None:
+    asked = Asked(state="half_open", transitions={"open": 2, "half_open": 1})
+    watched = Watched(claude=asked.claude)
+    watched.start()
+
+    first = watched.scrape()
+    asked.state = "closed"
+    asked.transitions["closed"] = 1
+    second = watched.scrape()
+    watched.end()
+
+    assert [first("claude_breaker_state", state=state) for state in STATES] == [0, 0, 1]
+    assert [first("claude_breaker_transitions_total", state=state) for state in STATES] == [0, 2, 1]
+    assert [second("claude_breaker_state", state=state) for state in STATES] == [1, 0, 0]
+    assert [second("claude_breaker_transitions_total", state=state) for state in STATES] == [1, 2, 1]
+
+
+def test_ratios_are_shown_as_they_are() -> None:
+    watched = Watched(claude=Asked(misjudged=(0.0, 0.125), abstained=0.25).claude)
+    watched.start()
+
+    scrape = watched.scrape()
+    watched.end()
+
+    assert scrape("claude_grounding_false_accept_ratio") == 0
+    assert scrape("claude_grounding_false_reject_ratio") == 0.125
+    assert scrape("claude_abstain_ratio") == 0.25
+
+
+def test_the_outcomes_and_states_that_are_there_from_the_start_are_all_there_are() -> None:
+    assert set(OUTCOMES) == {*Cause, "answered"}
+    assert set(STATES) == set(get_args(State))
+
+
+def test_what_of_claude_cannot_be_read_is_logged_and_leaves_the_rest_intact(caplog: pytest.LogCaptureFixture) -> None:
+    asked = Asked({"answered": 3})
+    watched = Watched(claude=asked.claude)
+    watched.start()
+    good = watched.scrape()
+    asked.broken = OSError("disk")
+    bad = watched.scrape()
+    asked.broken = None
+    again = watched.scrape()
+    watched.end()
+
+    missing = set(good.series) - set(bad.series)
+    assert missing == {series for series in good.series if series[0].startswith("claude_")}
+    assert bad("queue_depth", queue="analysis") == 2
+    assert set(again.series) == set(good.series)
+    assert [record.levelname for record in caplog.records] == ["ERROR"] * 8
+    for instrument in numbers(watched.sources):
+        if instrument.name.startswith("claude."):
+            assert any(instrument.name in record.message for record in caplog.records)
 
 
 def test_an_actor_that_is_added_up_twice_would_be_noticed() -> None:

@@ -8,13 +8,14 @@ from telemetry.hooks import CountingHooks
 from telemetry.instruments import FAILURES, PROCESSING_TIME
 from telemetry.readings import histograms, numbers
 from telemetry.sources import Sources
+from tests.telemetry.scraping import Asked
 
 
 def test_messages_of_new_types_and_crashes_of_new_kinds_may_come_while_it_is_read(restless: None) -> None:
     kinds = [type(f"Kind{number}", (Exception,), {}) for number in range(2_000)]
     meters, hooks = Meters(), CountingHooks()
     seen = Observed("counter", State.READY, 0, "", {"counter-1": meters})
-    sources = Sources(lambda: [seen], BOUNDS, hooks, {}, {}, dict[str, int])
+    sources = Sources(lambda: [seen], BOUNDS, hooks, {}, {}, dict[str, int], Asked().claude)
 
     def write() -> None:
         assert reading.wait(10)

@@ -64,6 +64,16 @@ def test_what_there_is_not_is_said_in_json(call: Call, method: str, target: str,
     assert call(method, target) == (status, {"error": sentence})
 
 
+def test_claude_is_shown_with_its_programs_and_its_breaker_is_reset(call: Call) -> None:
+    status, answer = call("GET", "/claude")
+
+    assert status == 200
+    assert list(answer) == ["model", "price", "consent", "breaker", "ceilings", "spent", "failures", "live"]
+    assert answer["live"] == {"programs": [], "questions": 0}
+    assert call("POST", "/claude/reset") == (200, {})
+    assert call("GET", "/claude/reset")[0] == 405
+
+
 @pytest.mark.parametrize("limit", ["0", "10001", "-1", "1e3", "", "x", "99999999999999999999", "%D9%A3", "1.0"])
 def test_a_limit_that_is_none_is_refused(call: Call, limit: str) -> None:
     status, answer = call("GET", f"/tasks?limit={limit}")

@@ -1,8 +1,12 @@
 """Status and why, from what is stored."""
 
+import json
+
 import pytest
 
+from actors.claude.sessions import Opened
 from actors.console.views import NotFound, QueueState, status, why
+from actors.domain.question import SYSTEM
 from storage import decisions
 from tests.desks import StagedDesk
 
@@ -43,6 +47,40 @@ def test_why_shows_a_recommendation_with_its_facts_and_the_tasks_that_led_to_it(
     assert len(found.recommendation.facts) > 15
     assert [row.type for row in found.tasks] == ["value_portfolio", "facts", "recommendation"]
     assert all("/IBM/" not in row.key for row in found.tasks)
+
+
+def test_why_of_a_decision_by_rules_has_nothing_of_claude(ran: StagedDesk) -> None:
+    [record, _] = decisions.together(ran.read, ran.begin())
+
+    found = why(ran.read, record.id, "sample")
+
+    assert (found.stand_in, found.inquiry, found.system, found.questions) == (None, None, None, ())
+
+
+def test_why_of_a_decision_by_claude_has_prompts_raw_answers_checks_and_cost(ran: StagedDesk) -> None:
+    made = ran.once(claude="on").recommendations[0]
+
+    found = why(ran.read, made.id, "sample")
+
+    assert found.inquiry is not None
+    assert found.inquiry.model == "claude-sonnet-5"
+    assert "symbol: AAPL" in found.inquiry.prompts[0]
+    assert json.loads(found.inquiry.answers[0])["action"] == made.action
+    assert found.inquiry.checks == ("",)
+    assert found.system == SYSTEM
+    assert [(row.symbol, row.outcome, row.cost) for row in found.questions] == [("AAPL", "answered", made.cost_usd)]
+    assert found.stand_in is None
+
+
+def test_why_of_a_decision_by_rules_in_claudes_place_says_why(ran: StagedDesk) -> None:
+    ran.sessions.opens = lambda: Opened(None, None)
+    made = ran.once(claude="auto").recommendations[0]
+
+    found = why(ran.read, made.id, "sample")
+
+    assert found.stand_in is not None
+    assert found.stand_in.startswith("authentication: nobody is signed in")
+    assert (found.inquiry, found.recommendation.analyst) == (None, "rules")
 
 
 def test_the_beginning_of_an_id_in_any_case_is_enough(ran: StagedDesk) -> None:
