@@ -100,7 +100,7 @@ def once(
 ) -> None:
     """Run one full round - prices, value, facts, recommendations - and print it."""
     from actors.console import doors, terminal
-    from actors.console.report import report
+    from actors.console.report import FAILED, report
     from actors.console.rounds import Asked
 
     with _door(_home(context, home)) as door:
@@ -114,6 +114,8 @@ def once(
         terminal.as_json(made)
     else:
         terminal.print_report(made)
+    if claude == "on" and made.claude.state in FAILED:
+        raise TroupeError(f"--claude on: Claude has answered nothing; {made.claude.cause}; `--again` asks anew")
 
 
 @app.command()

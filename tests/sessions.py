@@ -44,6 +44,7 @@ class StagedSession:
     def __init__(self, sessions: "StagedSessions", profile: Profile) -> None:
         self.sessions, self.profile = sessions, profile
         self.talk, self.alive, self.opened, self.busy = list[str](), True, False, False
+        self.asked = list[tuple[str, tuple[str, ...]]]()
 
     def open(self, reply_to: ReplyTo[Opened | Fault | Refused]) -> None:
         assert self.alive
@@ -61,6 +62,7 @@ class StagedSession:
         assert not self.busy
         self.busy = True
         self.talk.append(prompt)
+        self.asked.append((turn, tuple(self.talk)))
         self.sessions.asked.append((turn, tuple(self.talk)))
         answer = self.sessions.answers(self.profile, prompt)
         for at, part in answer.heard:
@@ -85,25 +87,32 @@ class StagedSession:
 
     def _later(self, seconds: float, action: Callable[[], None]) -> None:
         def act() -> None:
-            if self.alive:
+            if self.alive or self.sessions.haunting:
                 action()
 
         self.sessions.later(seconds, act)
 
     def _tell(self, reply_to: ReplyTo[Any], outcome: Opened | Cleared | Said | Fault) -> None:
         self.busy = isinstance(outcome, Fault)
-        reply_to.tell(replace(outcome, about=reply_to.about))
+        self.sessions.before()
+        for _ in range(2 if self.sessions.haunting else 1):
+            reply_to.tell(replace(outcome, about=reply_to.about))
 
 
 class StagedSessions:
-    """Makes staged programs. `answers`, `opens` and `clears` say how each turn, start and clearing goes."""
+    """Makes staged programs. `answers`, `opens` and `clears` say how each turn, start and clearing goes.
+
+    While they are `haunting` they say everything twice, and go on after they were killed. `before` happens at the
+    moment at which one of them has something to say.
+    """
 
     def __init__(self, later: Later, answers: Callable[[Profile, str], Answer] = analyst) -> None:
         self.later, self.answers = later, answers
         self.opens: Callable[[], Opened | Fault | None] = lambda: Opened(None, "a test")
         self.clears: Callable[[], Cleared | Fault | None] = lambda: Cleared(None)
+        self.before: Callable[[], None] = lambda: None
         self.living, self.made = set[StagedSession](), list[StagedSession]()
-        self.asked = list[tuple[str, tuple[str, ...]]]()
+        self.asked, self.haunting = list[tuple[str, tuple[str, ...]]](), False
 
     def new(self, profile: Profile) -> StagedSession:
         session = StagedSession(self, profile)

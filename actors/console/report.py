@@ -16,6 +16,8 @@ from storage import decisions, fact_sheets, valuations
 from storage.connections import Reader
 from storage.decisions import DecisionRecord
 
+FAILED: Final = frozenset({"signed_out", "unavailable"})
+"""States in which Claude was wanted and has answered nothing."""
 OFF: Final = "Claude is off; the rules have answered"
 FAILURES: Final = frozenset(Cause)
 

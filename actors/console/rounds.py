@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from actors.console.access import Access
@@ -12,7 +12,7 @@ from messages.errors import TroupeError
 from messages.market import Resolve, Resolved
 from messages.tasks import ComputeFacts, NewTask, Recommend, RefreshBars, Submit, Submitted, ValuePortfolio
 from messages.values import CorrelationId, Symbol
-from storage import bars, ledger, tasks
+from storage import bars, decisions, ledger, tasks
 from storage.connections import Reader
 from storage.tasks import TaskRow
 
@@ -56,7 +56,9 @@ def begin(access: Access, asked: Asked) -> CorrelationId:
             "or set watch under [research] in desk.toml"
         )
     refresh(access, symbols)
-    tasks_ = plan(access, symbols, asked, _analyst(access, symbols, asked))
+    if asked.claude != "off" and not terms(access, len(symbols)).agreed:
+        raise RoundFailed(NOT_AGREED)
+    tasks_ = _kept(access, symbols, asked) or plan(access, symbols, asked, _analyst(access, asked))
     correlation_id = _correlation_id(tasks_[0].key)
     submit(access, tasks_, correlation_id)
     return correlation_id
@@ -67,17 +69,28 @@ def concerned(access: Access) -> list[Symbol]:
     return sorted({*(held.symbol for held in ledger.held(access.read)), *resolve(access, access.watch)})
 
 
-def _analyst(access: Access, symbols: Sequence[Symbol], asked: Asked) -> _Analyst:
-    """Claude where it is wanted and can be asked, or was asked in the same round before. Raises RoundFailed."""
+def _kept(access: Access, symbols: Sequence[Symbol], asked: Asked) -> list[NewTask] | None:
+    """The same round by Claude, if there is one, whichever way it was asked for: nobody pays for it twice.
+
+    With on it is one that has no rules in it, and never will.
+    """
+    modes: tuple[Mode, ...] = () if asked.claude == "off" else (asked.claude, "on", "auto")
+    for mode in modes:
+        new = plan(access, symbols, replace(asked, claude=mode), _Analyst(access.asking.model))
+        if tasks.by_key(access.read, new[0].key) is not None:
+            made = [record.decision for record in decisions.together(access.read, _correlation_id(new[0].key))]
+            whole = len(made) == len(symbols) and all(each.stand_in is None for each in made)
+            if whole or mode == asked.claude or asked.claude == "auto":
+                return new
+    return None
+
+
+def _analyst(access: Access, asked: Asked) -> _Analyst:
+    """Claude where it is wanted and can be asked. Raises RoundFailed."""
     if asked.claude == "off":
         return _Analyst()
-    if not terms(access, len(symbols)).agreed:
-        raise RoundFailed(NOT_AGREED)
-    wanted = _Analyst(access.asking.model)
-    known = tasks.by_key(access.read, plan(access, symbols, asked, wanted)[0].key) is not None
-    refused = None if known else prepare(access)
-    if refused is None:
-        return wanted
+    if (refused := prepare(access)) is None:
+        return _Analyst(access.asking.model)
     if asked.claude == "on":
         raise RoundFailed(f"--claude on: Claude cannot be asked ({refused.cause}): {refused.sentence}")
     return _Analyst(None, f"{refused.cause}: {refused.sentence}")

@@ -192,3 +192,19 @@ def test_a_reader_holds_no_snapshot(connection: WriteConnection, read: Reader) -
     connection.commit([[insert("a")]])
 
     assert (before, names(read)) == (set(), {"a"})
+
+
+def test_damage_is_found_where_there_is_some(home: Home, connection: WriteConnection, read: Reader) -> None:
+    assert read.damage() is None
+
+    fetch(connection.raw, "PRAGMA wal_checkpoint(TRUNCATE)")
+    damaged = home.path / "damaged.sqlite3"
+    content = bytearray(home.database.read_bytes())
+    content[4096 : 4096 * 6] = b"\xff" * 4096 * 5
+    damaged.write_bytes(content)
+    try:
+        found = Reader(damaged).damage()
+    except DatabaseUnusable as error:
+        found = str(error)
+    assert found
+    assert found.isprintable()

@@ -203,3 +203,17 @@ def test_whatever_is_asked_no_cap_is_exceeded_and_what_fits_is_kept(
                 kept[about] = kept.get(about, 0) + charged
     finally:
         connection.close()
+
+
+def test_failures_are_those_that_were_asked_and_not_answered_newest_first(
+    connection: WriteConnection, read: Reader
+) -> None:
+    outcomes: list[Outcome] = ["answered", Cause.OVERLOADED, Cause.CIRCUIT_OPEN, Cause.CRASH, Cause.BUDGET]
+    for number, outcome in enumerate(outcomes):
+        returned(
+            connection, reserve(question(str(number)), "0.01"), settle(str(number), "0", outcome, now=NOW + number)
+        )
+    returned(connection, reserve(question("open"), "0.01"))
+
+    assert [row.outcome for row in questions.failures(read, 10)] == ["budget", "crash", "overloaded"]
+    assert [row.id for row in questions.failures(read, 1)] == ["4"]

@@ -10,6 +10,7 @@ from messages.trading import Valuation
 from messages.values import CorrelationId, Symbol
 from storage import decisions, fact_sheets, valuations
 from storage.connections import Reader, StatementFailed, WriteConnection
+from storage.decisions import Views
 from storage.payloads import Undecodable
 from tests.storage.test_payloads import ABSTAIN, BUY, SHEET, VALUATION
 
@@ -78,3 +79,24 @@ def test_a_record_that_cannot_be_decoded_says_so(connection: WriteConnection, re
 
     with pytest.raises(Undecodable, match="Valuation: its stored payload cannot be decoded"):
         valuations.load(read, ONE)
+
+
+def test_claudes_decisions_are_counted_and_those_without_a_view_by_the_code_of_their_cause(
+    connection: WriteConnection, read: Reader
+) -> None:
+    assert decisions.views(read) == Views(0, {})
+    assert decisions.views(read).abstain_rate is None
+    assert decisions.last(read) == 0
+
+    by_claude = replace(BUY, analyst="claude"), replace(ABSTAIN, analyst="claude", cause="overloaded: try later")
+    others = (
+        replace(ABSTAIN, analyst="claude", cause="overloaded: a: b"),
+        replace(ABSTAIN, analyst="claude", cause="x: y"),
+    )
+    made = (*by_claude, *others, replace(BUY, analyst="rules"), replace(ABSTAIN, analyst="rules"))
+    for number, each in enumerate(made):
+        connection.commit([[decisions.insert(replace(each, symbol=Symbol(f"S{number}")), ONE, 0)]])
+
+    assert decisions.views(read) == Views(4, {"overloaded": 2, "x": 1})
+    assert decisions.views(read).abstain_rate == 0.75
+    assert decisions.last(read) == 6
