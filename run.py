@@ -132,7 +132,7 @@ def ask(
     with _door(_home(context, home)) as door:
         terminal.opening(door.source, json=json)
         terminal.consent(door, "auto", terminal.question_terms)
-        terminal.answer(door.ask(Wanted(question)), json=json)
+        terminal.answer(door.ask(Wanted(question)), json=json, hindsight=door.source == "sample")
 
 
 @app.command()
@@ -146,10 +146,10 @@ def chat(context: typer.Context, home: HomeOption = None) -> None:
         terminal.opening(door.source, json=False)
         if terminal.consent(door, "auto", terminal.question_terms) == "off":
             raise TroupeError(NOT_AGREED)
-        talk, begun = secrets.token_hex(16), False
+        talk, begun, hindsight = secrets.token_hex(16), False, door.source == "sample"
         for said in terminal.spoken("> ", door.pause):
             try:
-                begun = terminal.answer(door.ask(Wanted(said, talk)), json=False, begun=begun)
+                begun = terminal.answer(door.ask(Wanted(said, talk)), json=False, begun=begun, hindsight=hindsight)
             except NotAnswered as error:  # the talk may go on, with the next question
                 _refused(str(error))
 

@@ -56,9 +56,16 @@ def decode(kind: type[T], version: int, payload: str) -> T:
     return _decode(kind, payload, kind.__name__)
 
 
+_DECODERS: Final[dict[type[Any], msgspec.json.Decoder[Any]]] = {
+    kind: msgspec.json.Decoder(kind) for kind in (*WORK.values(), *VERSIONS)
+}
+"""Made here, once: msgspec 0.22 crashes the process where two threads look at a new type at the same time."""
+
+
 def _decode(kind: type[T], payload: str, what: str) -> T:
     try:
-        return msgspec.json.decode(payload, type=kind)
+        value: T = _DECODERS[kind].decode(payload)
+        return value
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise Undecodable(
             f"{what}: its stored payload cannot be decoded ({error}); `run.py once --again` makes a new round"

@@ -99,7 +99,11 @@ def starts(now: int) -> tuple[int, int]:
 
 
 def reserve(question: Question, dollars: Decimal, caps: Caps, now: int, day_start: int, month_start: int) -> Statement:
-    """Keep the question and what it may cost, if no cap is in the way; returns its id, or nothing where one is."""
+    """Keep the question and what it may cost; returns its id, or nothing.
+
+    Nothing where a cap is in the way, or nobody has agreed to this model and as many dollars a round: tasks of an
+    earlier round may be asked under other settings than those that a person has seen.
+    """
     about = question.correlation_id
     units = to_units(dollars)
     return Statement(
@@ -108,22 +112,30 @@ def reserve(question: Question, dollars: Decimal, caps: Caps, now: int, day_star
             AND ? + ({_SPENT} correlation_id = ?) <= ?
             AND ? + ({_SPENT} asked_at >= ?) <= ?
             AND ? + ({_SPENT} asked_at >= ?) <= ?
+            AND (SELECT model = ? AND usd_per_round >= ? FROM claude_consents ORDER BY number DESC LIMIT 1)
         RETURNING id""",
         (question.id, about, question.purpose, question.symbol, question.profile.model, units, now,
          units, to_units(caps.question),
          units, about, to_units(caps.round),
          units, day_start, to_units(caps.day),
-         units, month_start, to_units(caps.month)),
+         units, month_start, to_units(caps.month),
+         question.profile.model, to_units(caps.round)),
     )  # fmt: skip
 
 
-def settle(question: str, cost: Decimal, outcome: Outcome, seconds: float | None, now: int) -> Statement:
-    """Say how it ended and what it cost; returns its id, or nothing where it was settled before."""
+def settle(question: Question, cost: Decimal, outcome: Outcome, seconds: float | None, now: int) -> Statement:
+    """Say how it ended and what it cost; returns its id, or nothing where it was settled before.
+
+    One that ended before anything was reserved for it is kept too.
+    """
     return Statement(
-        """UPDATE claude_questions SET cost = ?, outcome = ?, seconds = ?, ended_at = ?
-        WHERE id = ? AND outcome IS NULL RETURNING id""",
-        (to_units(cost), str(outcome), seconds, now, question),
-    )
+        """INSERT INTO claude_questions (id, correlation_id, purpose, symbol, model, reserved, asked_at, cost, outcome,
+            seconds, ended_at) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?)
+        ON CONFLICT (id) DO UPDATE SET cost = excluded.cost, outcome = excluded.outcome, seconds = excluded.seconds,
+            ended_at = excluded.ended_at WHERE outcome IS NULL RETURNING id""",
+        (question.id, question.correlation_id, question.purpose, question.symbol, question.profile.model, now,
+         to_units(cost), str(outcome), seconds, now),
+    )  # fmt: skip
 
 
 def settle_left(now: int) -> Statement:

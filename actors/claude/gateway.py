@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from typing import Final, assert_never
+from typing import assert_never
 
 from actors.claude.board import Board
 from actors.claude.books import Again, Books, Fuse, Rows, Writing
@@ -33,9 +33,6 @@ from messages.database import Committed
 from storage import consents, questions
 from storage.connections import Reader
 from storage.model_prices import UnknownPrice
-
-GATE: Final = 60.0
-"""Seconds after a 429 that does not say how long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +73,9 @@ class ClaudeGateway:
     def on_stop(self) -> None:
         """Nothing may outlive this incarnation; what it has asked is charged by estimate."""
         self._sessions.reap()
-        for id_, turn in self._turns.items():
-            settled = questions.settle(id_, self._estimate(turn), Cause.CANCELLED, None, self._me.clock.utc())
+        for turn in self._turns.values():
+            now, spent = self._me.clock.utc(), self._estimate(turn)
+            settled = questions.settle(turn.question, spent, Cause.CANCELLED, None, now)
             self._books.write((settled,))
         self._books.send_waiting()  # nobody will be there for a reply
 
@@ -148,7 +146,6 @@ class ClaudeGateway:
         except UnknownPrice as error:
             self._fail(turn, Cause.BUDGET, str(error))
             return
-        self._reserve(turn)
         self._next()
 
     def _next(self) -> None:
@@ -162,25 +159,25 @@ class ClaudeGateway:
     def _begin(self, turn: Turn) -> None:
         admission = self._fuse.admits(turn)
         if admission.verdict == "refused":
-            cause, none = Cause.CIRCUIT_OPEN, Decimal(0)
-            self._end(turn, cause, turn.failure(cause, self._fuse.sentence, none, admission.retry_at), none)
+            failed = turn.failure(Cause.CIRCUIT_OPEN, self._fuse.sentence, Decimal(0), admission.retry_at)
+            self._end(turn, Cause.CIRCUIT_OPEN, failed, Decimal(0))
             return
         turn.talk = self._talks.take(turn.question)
-        if turn.talk is None:
-            return
-        if admission.verdict == "probe":
+        if turn.talk is not None and admission.verdict == "probe":
             self._fuse.probe(turn)
-        if turn.money == "over a ceiling":
-            self._reserve(turn)  # once more: others have been settled since
         self._go(turn)
 
     def _go(self, turn: Turn) -> None:
-        """Ask, if the dollars are reserved and the program is ready."""
+        """Reserve the dollars once there is a program, while that is cleared; ask when both are done."""
         talk = turn.talk
-        if talk is None or turn.asked_at is not None or talk.phase is not Phase.READY or turn.money != "reserved":
+        if talk is None or talk.phase is Phase.OPENING or turn.asked_at is not None:
             return
         if talk.account is None:
             self._fail(turn, Cause.AUTHENTICATION, NOT_SIGNED_IN)
+            return
+        if turn.money == "none":
+            self._reserve(turn)
+        if turn.money != "reserved" or talk.phase is not Phase.READY:
             return
         turn.asked_at = turn.heard_at = self._me.clock.monotonic()
         turn.anew = not talk.asked
@@ -191,7 +188,9 @@ class ClaudeGateway:
     def _cancel(self, cancel: Cancel) -> None:
         for turn in sorted(self._turns.values(), key=lambda turn: turn.talk is not None):  # or one would begin another
             if cancel.of in (turn.question.id, turn.question.correlation_id):
-                self._fail(turn, Cause.CANCELLED, cancel.why)
+                spent = self._estimate(turn)
+                saved = f"{spent:.4f} $ are charged, up to {turn.dollars - spent:.4f} $ saved"
+                self._fail(turn, Cause.CANCELLED, f"{cancel.why}; {saved}", spent)
 
     # Programs
 
@@ -259,7 +258,7 @@ class ClaudeGateway:
         """End a turn without an answer, unless it has ended."""
         if turn is not self._turns.get(turn.question.id):
             return
-        retry_at = self._me.clock.utc() + round((retry_in or GATE) * 1e6) if cause is Cause.RATE_LIMITED else None
+        retry_at = None if retry_in is None else self._me.clock.utc() + round(retry_in * 1e6)
         spent = self._estimate(turn) if spent is None else spent
         self._end(turn, cause, turn.failure(cause, plain(sentence), spent, retry_at), spent)
         if turn.talk is not None:
@@ -272,7 +271,7 @@ class ClaudeGateway:
         turn.ends.told = True  # whatever its program or its deadline has to say now, it has ended
         del self._turns[question.id]
         seconds = None if turn.asked_at is None else now - turn.asked_at
-        settled = questions.settle(question.id, spent, cause or "answered", seconds, self._me.clock.utc())
+        settled = questions.settle(question, spent, cause or "answered", seconds, self._me.clock.utc())
         self._fuse.after(turn, cause, answer, settled, lambda rows: question.reply_to.tell(answer))
         self._board.show(question, turn.heard, ended=True)
 
@@ -294,8 +293,6 @@ class ClaudeGateway:
         if rows[0]:
             turn.money = "reserved"
             self._go(turn)
-        elif turn.talk is None:
-            turn.money = "over a ceiling"
         else:
             self._fail(turn, Cause.BUDGET, self._till.over(turn.question, turn.dollars, self._me.clock.utc()))
 

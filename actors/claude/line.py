@@ -21,7 +21,7 @@ class Turn:
     ends: ReplyTo[Said | Fault | Refused]
     """Where its program answers; it refuses when the deadline has passed, in the line too."""
     dollars: Decimal = Decimal(0)
-    money: Literal["asked for", "reserved", "over a ceiling"] = "asked for"
+    money: Literal["none", "asked for", "reserved"] = "none"
     talk: Talk | None = None
     anew: bool = False
     asked_at: float | None = None

@@ -5,7 +5,7 @@ the bundled program against a stub, see docs/claude.md.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -39,12 +39,15 @@ class Turn:
     """What is known of a turn besides its result.
 
     `structured`: a structured answer was asked for. `follows`: there was talk before it in its conversation.
-    `error` is that of an answer the program has made up.
+    `error` is that of an answer the program has made up. `said` are the pieces of text since the last look-up: a long
+    answer comes in several, of which the result has only the last. `wait` is the seconds a 429 told it to wait.
     """
 
     structured: bool
     follows: bool
     error: str | None = None
+    said: list[str] = field(default_factory=list[str])
+    wait: float | None = None
 
 
 def read(about: object, result: "ResultMessage", turn: Turn, cost: Decimal) -> Said | Fault:
@@ -56,11 +59,11 @@ def read(about: object, result: "ResultMessage", turn: Turn, cost: Decimal) -> S
         cause = Cause.CONVERSATION_FULL
     said = " ".join((result.result or "; ".join(result.errors or ()) or result.subtype).split())[:300]
     if cause is not None:
-        return Fault(about, cause, said, cost)
+        return Fault(about, cause, said, cost, turn.wait)
     if turn.structured and result.structured_output is None:
         return Fault(about, Cause.NO_STRUCTURED_ANSWER, f"Claude answered in prose: {said}", cost)
     value = json.dumps(result.structured_output) if turn.structured else None
-    return Said(about, result.result or "", value, cost, result.num_turns)
+    return Said(about, "".join(turn.said) or result.result or "", value, cost, result.num_turns)
 
 
 class NotASchema(Exception):

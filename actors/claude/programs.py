@@ -139,7 +139,14 @@ class Program:
             self._opening = False
 
     async def _ask(self, turn: "_Turn", prompt: str, reply_to: ReplyTo[Said | Fault | Refused]) -> None:
-        from claude_agent_sdk import AssistantMessage, ResultMessage, StreamEvent, SystemMessage
+        from claude_agent_sdk import (
+            AssistantMessage,
+            ResultMessage,
+            StreamEvent,
+            SystemMessage,
+            TextBlock,
+            ToolUseBlock,
+        )
 
         assert self._client is not None
         mark, seen = str(uuid.uuid4()), outcomes.Turn(self._profile.schema is not None, self._asked > 0)
@@ -154,13 +161,20 @@ class Program:
                     return
             elif isinstance(message, AssistantMessage):
                 seen.error = message.error or seen.error
+                for block in message.content:
+                    if isinstance(block, TextBlock):
+                        seen.said.append(block.text)
+                    elif isinstance(block, ToolUseBlock):
+                        seen.said.clear()
             elif isinstance(message, StreamEvent):
                 turn.take(message.event)
             elif isinstance(message, SystemMessage) and message.subtype == "api_retry":
-                wait = float(message.data.get("retry_delay_ms") or 0) / 1000
-                if message.data.get("error") == "rate_limit" and wait > PATIENCE:
-                    sentence = f"Claude is asked too often, and says to wait {wait:.0f} s"
-                    reply_to.tell(Fault(reply_to.about, Cause.RATE_LIMITED, sentence, Decimal(0), wait))
+                limited = message.data.get("error") == "rate_limit"
+                seen.wait = float(message.data.get("retry_delay_ms") or 0) / 1000 if limited else None
+                if seen.wait is not None and seen.wait > PATIENCE:
+                    sentence = f"Claude is asked too often, and says to wait {seen.wait:.0f} s"
+                    paid = None if turn.streamed else Decimal(0)  # what came before the 429 was paid for
+                    reply_to.tell(Fault(reply_to.about, Cause.RATE_LIMITED, sentence, paid, seen.wait))
                     return
         raise ConnectionError("the program has closed its output")
 
@@ -249,7 +263,7 @@ class _Turn:
     def __init__(self, turn: str, heard: Callable[[Heard], None]) -> None:
         self._turn, self._heard = turn, heard
         self._said: dict[str, list[str]] = {"text": [], "partial_json": [], "thinking": []}
-        self._restarts, self._streamed, self._told, self._told_at = 0, 0, 0, 0.0
+        self._restarts, self.streamed, self._told, self._told_at = 0, 0, 0, 0.0
 
     def take(self, event: dict[str, Any]) -> None:
         """One event of the stream; one that starts a message starts all over, after a cut too."""
@@ -260,19 +274,16 @@ class _Turn:
             delta: dict[str, str] = event["delta"]
             for kind, said in self._said.items():
                 if more := delta.get(kind):
-                    said.append(more)
-                    self._streamed += len(more.encode())
-            if (
-                self._streamed <= SHORT
-                or self._streamed > self._told * STEP
-                or time.monotonic() > self._told_at + OFTEN
-            ):
+                    whole = more.encode(errors="replace")  # half a character is none
+                    said.append(whole.decode())
+                    self.streamed += len(whole)
+            if self.streamed <= SHORT or self.streamed > self._told * STEP or time.monotonic() > self._told_at + OFTEN:
                 self._tell()
 
     def _tell(self) -> None:
-        self._told, self._told_at = self._streamed, time.monotonic()
+        self._told, self._told_at = self.streamed, time.monotonic()
         text, structured, thinking = ("".join(said) for said in self._said.values())
-        self._heard(Heard(self._turn, text, structured, thinking, self._restarts, self._streamed))
+        self._heard(Heard(self._turn, text, structured, thinking, self._restarts, self.streamed))
 
 
 async def _verbatim(prompt: str, mark: str) -> AsyncIterator[dict[str, Any]]:

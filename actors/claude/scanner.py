@@ -29,7 +29,7 @@ def completed(text: str) -> tuple[tuple[str, str], ...]:
         return ()
     try:
         found: object = json.loads(text[:end] + closed)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ()
     if not isinstance(found, dict):
         return ()

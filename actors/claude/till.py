@@ -9,10 +9,11 @@ from actors.domain import cost
 from messages.claude import Asking, Profile, Question
 from messages.database import Statement
 from messages.values import CorrelationId
-from storage import model_prices, questions
+from storage import consents, model_prices, questions
 from storage.connections import Reader
 from storage.questions import Caps
 
+AGREE: Final = "`run.py once --claude on` does"
 RAISE: Final = "raise the ceilings under [claude] in desk.toml, or wait"
 NOBODY: Final = CorrelationId("")
 """Of no round."""
@@ -62,7 +63,10 @@ class Till:
         return None
 
     def over(self, question: Question, dollars: Decimal, now: int) -> str:
-        """Which ceiling was in the way."""
+        """Which ceiling was in the way, or that nobody has agreed to it."""
+        given, asking = consents.latest(self.read), self.asking
+        if given is None or given.model != asking.model or given.usd_per_round < asking.max_usd_per_round:
+            return f"nobody has agreed to {asking.model} for {asking.max_usd_per_round:.2f} $ a round; {AGREE}"
         spent, asking = questions.spent(self.read, question.correlation_id, *questions.starts(now)), self.asking
         ceilings = (
             ("question", Decimal(0), asking.max_usd_per_question),

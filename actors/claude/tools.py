@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
@@ -15,6 +15,8 @@ from storage.connections import Reader
 if TYPE_CHECKING:
     from claude_agent_sdk import McpSdkServerConfig
 
+MOST: Final = 50
+"""Rows of one kind that a tool tells at most."""
 Limit = Annotated[int, msgspec.Meta(ge=1, le=50)]
 _Symbol = Annotated[str, msgspec.Meta(min_length=1, max_length=20)]
 
@@ -52,7 +54,8 @@ class Tool:
 
 
 def _positions(read: Reader, _: Nothing) -> object:
-    return {"held": ledger.held(read), "cash": ledger.cash(read)}
+    held = ledger.held(read)
+    return {"held": held[:MOST], "left out": max(len(held) - MOST, 0), "cash": ledger.cash(read)}
 
 
 def _bars(read: Reader, of: OfBars) -> object:
@@ -109,7 +112,8 @@ def _tasks(read: Reader, of: Newest) -> object:
 
 
 def _cost(read: Reader, _: Nothing) -> object:
-    return {"dollars since the beginning": questions.breakdown(read, 0)}
+    found = questions.breakdown(read, 0)
+    return {"dollars since the beginning": replace(found, by_symbol=found.by_symbol[:MOST])}
 
 
 TOOLS: Final = {

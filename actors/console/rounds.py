@@ -8,6 +8,7 @@ from typing import Final
 
 from actors.console.access import Access
 from actors.console.asking import NOT_AGREED, Mode, prepare, profile, terms
+from messages.claude import Cause
 from messages.errors import TroupeError
 from messages.market import Resolve, Resolved
 from messages.tasks import ComputeFacts, NewTask, Recommend, RefreshBars, Submit, Submitted, ValuePortfolio
@@ -18,6 +19,8 @@ from storage.tasks import TaskRow
 
 LOOK: Final = 0.01
 """Seconds between two looks at the tasks that are waited for."""
+NOT_ASKED: Final = frozenset({Cause.AUTHENTICATION, Cause.BILLING, Cause.MODEL, Cause.BUDGET, Cause.CIRCUIT_OPEN})
+"""Causes that say nothing of a question, but that Claude could not be asked at all."""
 ENDED: Final = frozenset({"done", "dead", "cancelled"})
 
 
@@ -58,7 +61,11 @@ def begin(access: Access, asked: Asked) -> CorrelationId:
     refresh(access, symbols)
     if asked.claude != "off" and not terms(access, len(symbols)).agreed:
         raise RoundFailed(NOT_AGREED)
-    tasks_ = _kept(access, symbols, asked) or plan(access, symbols, asked, _analyst(access, asked))
+    tasks_ = _kept(access, symbols, asked)
+    if tasks_ is None:
+        tasks_ = plan(access, symbols, asked, _analyst(access, asked))
+        if _failed(access, tasks_):  # or what went wrong with Claude once would be printed for ever
+            tasks_ = plan(access, symbols, replace(asked, again=True), _analyst(access, asked))
     correlation_id = _correlation_id(tasks_[0].key)
     submit(access, tasks_, correlation_id)
     return correlation_id
@@ -80,9 +87,15 @@ def _kept(access: Access, symbols: Sequence[Symbol], asked: Asked) -> list[NewTa
         if tasks.by_key(access.read, new[0].key) is not None:
             made = [record.decision for record in decisions.together(access.read, _correlation_id(new[0].key))]
             whole = len(made) == len(symbols) and all(each.stand_in is None for each in made)
-            if whole or mode == asked.claude or asked.claude == "auto":
+            if (whole or mode == asked.claude or asked.claude == "auto") and not _failed(access, new):
                 return new
     return None
+
+
+def _failed(access: Access, new: Sequence[NewTask]) -> bool:
+    """Whether this round is there, and came to no view of a symbol because Claude could not be asked."""
+    made = decisions.together(access.read, _correlation_id(new[0].key))
+    return any((each.decision.cause or "").partition(":")[0] in NOT_ASKED for each in made)
 
 
 def _analyst(access: Access, asked: Asked) -> _Analyst:

@@ -65,7 +65,7 @@ def ask(access: Access, wanted: Wanted) -> Generator[Step | Reply]:
         raise NotAnswered(NOT_AGREED)
     id_, answered, clock = secrets.token_hex(8), Promise(), access.system.clock
     deadline = clock.monotonic() + access.asking.answer_within
-    profile = profiles.assistant(access.asking, chat=wanted.talk is not None)
+    profile = profiles.assistant(access.asking)
     purpose: Purpose = "question" if wanted.talk is None else "chat"
     about = wanted.talk or secrets.token_hex(16)
     access.claude.tell(
@@ -84,8 +84,11 @@ def ask(access: Access, wanted: Wanted) -> Generator[Step | Reply]:
 
 
 def glance(access: Access, of: str, after: int) -> Progress | None:
-    """How far the questions of this correlation id are, if further than that."""
-    return _watch(access, of, after, GLANCE)
+    """How far the questions of this correlation id are, if further than that; it is no matter if nobody can say."""
+    try:
+        return _watch(access, of, after, GLANCE)
+    except DeskRefused:
+        return None
 
 
 def _watch(access: Access, of: str, after: int, within: float) -> Progress | None:

@@ -56,7 +56,7 @@ def progress(what: str) -> Generator[Callable[[str], None]]:
         yield lambda how_far: shown_line.update(f"{what}: {how_far}")
 
 
-def answer(told: Iterator[Step | Reply], *, json: bool, begun: bool = False) -> bool:
+def answer(told: Iterator[Step | Reply], *, json: bool, hindsight: bool, begun: bool = False) -> bool:
     """An answer as it comes in, or, as JSON, when it is there; in a talk that has begun it is said if that was lost."""
     shown = ""
     for each in told:
@@ -69,11 +69,14 @@ def answer(told: Iterator[Step | Reply], *, json: bool, begun: bool = False) -> 
             lost = "what was said before is lost to Claude; " if begun and each.anew else ""
             out.print()
             err.print(f"({lost}{each.cost_usd:.4f} $)", markup=False)
+            if hindsight:
+                out.print(HINDSIGHT)
     return True
 
 
 def _go_on(shown: str, text: str) -> str:
     """Write what is new of a text; one that has started over begins on a line of its own."""
+    text = "".join(c for c in text if c.isprintable() or c in "\n\t")  # no escapes: they would steer the terminal
     if not text.startswith(shown):
         out.print()
         shown = ""

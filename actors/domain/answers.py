@@ -27,7 +27,7 @@ class Code(StrEnum):
     """Why an answer cannot stand. A closed list."""
 
     SCHEMA = "schema"
-    TOO_LONG = "too_long"
+    TOO_LONG = "answer_too_long"
     UNREADABLE = "unreadable"
     MALFORMED_PLACEHOLDER = "malformed_placeholder"
     UNKNOWN_FACT = "unknown_fact"

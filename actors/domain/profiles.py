@@ -22,7 +22,7 @@ def analyst(asking: Asking) -> Profile:
     return Profile(asking.model, question.SYSTEM, question.SCHEMA, (), asking.thinking, asking.output, 2)
 
 
-def assistant(asking: Asking, *, chat: bool = False) -> Profile:
-    """Prose, with tools that read; a chat as a whole may cost what a round may."""
-    usd = asking.max_usd_per_round if chat else asking.max_usd_per_question
+def assistant(asking: Asking) -> Profile:
+    """Prose, with tools that read; the whole of a talk may cost what a question may, and is then begun anew."""
+    usd = asking.max_usd_per_question
     return Profile(asking.model, ASSISTANT, None, TOOLS, asking.thinking, asking.output, CALLS, usd)

@@ -15,16 +15,18 @@ from messages.claude import Answered, Asking, Cancel, Cause, Failed, Progress, Q
 from messages.database import Statement
 from messages.research import Decision, Inquiry, Sheet
 from messages.tasks import Finished, Recommend, Run
-from storage import bars, decisions, fact_sheets, ledger, prompts, questions
+from storage import bars, corpus, decisions, fact_sheets, ledger, prompts, questions
 from storage.connections import Reader
 from storage.questions import QuestionRow
 
 CANNOT_ASK: Final = frozenset({Cause.AUTHENTICATION, Cause.BILLING, Cause.MODEL, Cause.BUDGET, Cause.CIRCUIT_OPEN})
 """Causes that are not of this question: Claude cannot be asked at all."""
-LATER: Final = 60.0
+LATER: Final = 45.0
 """Seconds a task waits until Claude may be asked again; longer, and a person would rather have an answer."""
 MOST_LIMITED: Final = 3
 """Times a question is put off because of a 429."""
+CRASHES: Final = 2
+"""Attempts that may end by a crash of the gateway before there is no view: fewer than a task has."""
 OVERTIME: Final = 60.0
 """Seconds after the deadline at which the gateway is taken to have lost a question."""
 
@@ -65,7 +67,7 @@ class ResearchCoordinator:
     def __init__(self, me: Me[research.Message], gateway: Ref[claude.Message], settings: Asking, read: Reader) -> None:
         self._me, self._gateway, self._settings, self._read = me, gateway, settings, read
         self._profile = profiles.analyst(settings)
-        self._open = set[_Open]()
+        self._open, self._listed = set[_Open](), corpus.listed()
 
     def on_stop(self) -> None:
         """Whoever crashes here leaves no question behind that nobody waits for."""
@@ -99,7 +101,7 @@ class ResearchCoordinator:
             run.reply_to.refuse("invalid", f"there is no fact sheet of {work.symbol} in round {run.correlation_id}")
         elif work.use_claude:
             held = {held.symbol for held in ledger.held(self._read)}
-            listed = frozenset[str](bars.symbols(self._read))
+            listed = self._listed.union(bars.symbols(self._read))
             each = _Open(run, work, sheet, frozenset({work.symbol, *held}), listed)
             self._open.add(each)
             self._ask(each, question.compose(sheet))
@@ -157,9 +159,12 @@ class ResearchCoordinator:
         soon = failed.retry_at is not None and failed.retry_at - self._me.clock.utc() <= LATER * 1e6
         if cause is Cause.CANCELLED and each.streamed:
             self._check(each, each.streamed, None, f"cancelled while it streamed; {failed.sentence}; ")
+        elif each.answers:  # it has begun to answer: nobody stands in for it, and what was answered is not asked anew
+            self._abstain(each, cause, failed.sentence)
         elif each.work.stand_in and cause in CANNOT_ASK:
             self._close(each)
-            self._finish(each.run, replace(rules.recommend(each.sheet), stand_in=f"{cause}: {failed.sentence}"))
+            made, why = rules.recommend(each.sheet), f"{cause}: {failed.sentence}"
+            self._finish(each.run, replace(made, stand_in=why, cost_usd=self._cost(each)))
         elif soon and cause in {Cause.CIRCUIT_OPEN, Cause.RATE_LIMITED} and self._limited(each) < MOST_LIMITED:
             self._close(each)
             each.run.reply_to.refuse(cause, failed.sentence, failed.retry_at)
@@ -169,9 +174,9 @@ class ResearchCoordinator:
     def _refused(self, each: _Open, refused: Refused) -> None:
         if refused.code == "late":
             self._abstain(each, Cause.DEADLINE, refused.sentence)
-        elif refused.code == "crashed" or refused.retry_at is not None:
+        elif refused.retry_at is not None or (refused.code == "crashed" and each.run.lease.attempt > CRASHES):
             self._abstain(each, Cause.CRASH, refused.sentence)
-        else:  # it has no room, or it has stopped, and so will the desk
+        else:  # it has crashed, and is tried again; or it has no room; or it has stopped, and so will the desk
             self._close(each)
             each.run.reply_to.refuse(refused.code, refused.sentence)
 

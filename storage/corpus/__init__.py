@@ -41,6 +41,11 @@ class Case:
     why: str
 
 
+def listed() -> frozenset[str]:
+    """Symbols that are listed somewhere: none of them may stand in an answer about another. Raises CorpusUnreadable."""
+    return _decoded(_Sheets, read_text(HERE / "sheets.json", LARGEST, "sheets of the corpus"), "sheets.json").listed
+
+
 def load(folder: Path = HERE) -> tuple[Case, ...]:
     """All cases, in the order of the file. Raises CorpusUnreadable, Unreadable."""
     sheets = _decoded(_Sheets, read_text(folder / "sheets.json", LARGEST, "the corpus"), "sheets.json")

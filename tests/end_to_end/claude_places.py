@@ -20,6 +20,7 @@ ONE: Final = "symbol,quantity,cost\nAAPL,10,100\nCASH:USD,500,1\n"
 """Holdings for a round with one question."""
 SENT: Final = "Claude: claude-sonnet-5, one question for each of "
 """How the line begins that says what is going to be asked."""
+NOTHING: Final = "error: --claude on: Claude has answered nothing; "
 
 
 class ClaudePlace(Place):
@@ -38,10 +39,12 @@ class ClaudePlace(Place):
         assert ended.code == 0, ended
 
     def ask(self, *options: str) -> Any:
-        """The report of a round by Claude that came to its end, well or not."""
+        """The report of a round by Claude that came to its end; where Claude has answered nothing that is an error."""
         ended = self.run("once", "--claude", "on", "--json", *options)
-        (line,) = ended.lines
-        assert (ended.code, line[: len(SENT)]) == (0, SENT), ended
+        terms, *error = ended.lines
+        nothing = ended.json["claude"]["state"] in {"unavailable", "signed_out"}
+        said = [line[: len(NOTHING)] for line in error]
+        assert (terms[: len(SENT)], ended.code, said) == (SENT, int(nothing), [NOTHING] * nothing), ended
         return ended.json
 
     def sign_out(self) -> None:

@@ -52,6 +52,7 @@ def place() -> Iterator[ClaudePlace]:
 def answered() -> Iterator[Round]:
     with claude_place() as made:
         ended = made.run("once", "--claude", "on")
+        assert ended.code == 0, ended
         yield Round(ended, made.home, [each.body for each in made.stub.requests], made.stub.most_in_flight)
         assert made.stub.asides == []
         assert made.left == []
@@ -92,9 +93,10 @@ def test_a_question_stands_alone_and_offers_nothing_but_the_structured_answer(an
 
 def test_the_same_round_again_asks_nothing_and_prints_the_same(agreed: ClaudePlace, answered: Round) -> None:
     again = agreed.run("once", "--claude", "on")
+    auto = agreed.run("once", "--claude", "auto")
     report = agreed.ask()
 
-    assert (again.code, again.out) == (0, answered.ended.out)
+    assert (again.code, again.out) == (auto.code, auto.out) == (0, answered.ended.out)
     assert agreed.stub.requests == []
     assert report["claude"]["state"] == "answered"
     assert analysts(report) == {"claude"}
@@ -145,7 +147,9 @@ def test_what_cannot_stand_is_no_view_with_the_right_cause_and_one_repair_may_su
     inquiry = json.loads(kept[0])
     assert [len(inquiry[name]) for name in ("prompts", "answers", "checks", "questions")] == [2, 2, 2, 2]
     assert inquiry["checks"][1] == ""
-    outcomes = dict(place.rows("SELECT symbol, outcome FROM claude_questions WHERE symbol IN ('FB', 'MSFT')"))
+    outcomes: dict[str, str] = dict(
+        place.rows("SELECT symbol, outcome FROM claude_questions WHERE symbol IN ('FB', 'MSFT')")
+    )
     assert outcomes == {"FB": "no_structured_answer", "MSFT": "overloaded"}
     assert place.spent == Decimal(report["claude"]["cost_usd"])
 
@@ -168,7 +172,7 @@ def test_the_same_trouble_again_is_printed_and_not_asked_again(troubled: tuple[C
         pytest.param(failures.no_credit(), "billing", id="no-credit"),
         pytest.param(failures.unknown_model(), "model", id="unknown-model"),
         pytest.param(failures.not_signed_in(), "authentication", id="wrong-key"),
-        pytest.param(failures.rate_limited(3600), "rate_limited", id="429"),
+        pytest.param(failures.rate_limited(6), "rate_limited", id="429"),
         pytest.param(failures.prompt_too_long(), "too_long", id="too-long"),
         pytest.param(failures.server_error(), "server", id="500"),
     ],
@@ -182,7 +186,8 @@ def test_a_fault_of_the_api_is_no_view_and_never_the_rules(place: ClaudePlace, b
     assert (causes(report), actions(report), analysts(report)) == ({"AAPL": cause}, {"AAPL": "ABSTAIN"}, {"claude"})
     state = "signed_out" if cause == "authentication" else "unavailable"
     assert (report["claude"]["state"], report["claude"]["cause"].partition(":")[0]) == (state, cause)
-    assert place.rows("SELECT outcome FROM claude_questions") == [(cause,)]
+    assert place.rows("SELECT DISTINCT outcome FROM claude_questions") == [(cause,)]
+    assert place.questions == (3 if cause == "rate_limited" else 1)
 
 
 @pytest.mark.long
@@ -196,6 +201,20 @@ def test_where_claude_falls_silent_it_is_a_time_out_and_the_next_question_is_ans
     assert causes(report) == {"AAPL": "timeout"}
     assert actions(report)["IBM"] == "BUY"
     assert place.spent == Decimal(report["claude"]["cost_usd"])
+
+
+@pytest.mark.long
+def test_a_429_is_waited_out_and_then_asked_again(place: ClaudePlace) -> None:
+    place.hold()
+    place.stub.will(failures.rate_limited(6))
+
+    report = place.ask()
+
+    assert (report["claude"]["state"], actions(report)) == ("answered", {"AAPL": "SELL"})
+    outcomes = place.rows("SELECT outcome FROM claude_questions ORDER BY asked_at")
+    assert outcomes == [("rate_limited",), ("answered",)]
+    assert len(place.stub.requests) == 2
+    assert place.rows("SELECT state, attempts FROM tasks WHERE type = 'recommendation'") == [("done", 1)]
 
 
 @pytest.mark.long
@@ -260,7 +279,7 @@ def test_where_claude_cannot_be_asked_auto_is_the_rules_and_says_why_and_on_is_a
     cause = hinder(agreed, why)
 
     auto = agreed.run("once", "--again")
-    report = agreed.run("once", "--json").json
+    report = agreed.run("once", "--json", "--again").json
     on = refused(agreed.run("once", "--claude", "on", "--again"))
 
     assert auto.code == 0

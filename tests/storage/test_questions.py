@@ -11,7 +11,7 @@ from messages.addresses import Refused, ReplyTo
 from messages.claude import Answered, Cause, Failed, Profile, Purpose, Question
 from messages.database import Statement
 from messages.values import CorrelationId, Symbol
-from storage import questions
+from storage import consents, questions
 from storage.connections import Reader, StatementFailed, WriteConnection
 from storage.home import Home
 from storage.migrations import open_for_writing
@@ -34,6 +34,12 @@ def question(
     return Question(id_, PROFILE, "prompt", purpose, about, 60.0, ReplyTo[Answered | Failed | Refused]("x"), symbol)
 
 
+@pytest.fixture(autouse=True)
+def agreed(connection: WriteConnection) -> None:
+    """Somebody has agreed to what is asked."""
+    connection.commit([[consents.insert(PROFILE.model, Decimal(1_000), 0)]])
+
+
 def reserve(asked: Question, dollars: str, caps: Caps = CAPS, now: int = NOW) -> Statement:
     return questions.reserve(asked, Decimal(dollars), caps, now, *questions.starts(now))
 
@@ -47,7 +53,7 @@ def returned(connection: WriteConnection, *statements: Statement) -> list[object
 
 
 def settle(id_: str, cost: str, outcome: Outcome = "answered", seconds: float = 1.5, now: int = NOW) -> Statement:
-    return questions.settle(id_, Decimal(cost), outcome, seconds, now)
+    return questions.settle(question(id_), Decimal(cost), outcome, seconds, now)
 
 
 def test_the_day_and_the_month_begin_at_midnight_utc() -> None:
@@ -121,11 +127,22 @@ def test_a_question_is_settled_once_and_the_first_settlement_stays(connection: W
     returned(connection, reserve(question("a"), "0.30"))
 
     assert returned(connection, settle("a", "0.1", Cause.TIMEOUT), settle("a", "0.2"), settle("b", "0.1")) == [
-        "a", None, None,
+        "a", None, "b",
     ]  # fmt: skip
 
-    [row] = questions.of_round(read, ONE)
+    row, never_reserved = questions.of_round(read, ONE)
+    assert (never_reserved.reserved, never_reserved.cost) == (0, Decimal("0.1"))
     assert (row.cost, row.outcome, row.seconds, row.ended_at) == (Decimal("0.1"), "timeout", 1.5, NOW)
+
+
+def test_nothing_is_reserved_that_nobody_has_agreed_to(connection: WriteConnection) -> None:
+    other = replace(question("a"), profile=replace(PROFILE, model="claude-opus-5"))
+    dearer = replace(CAPS, round=Decimal(1_001), question=Decimal(1), day=Decimal(2_000), month=Decimal(2_000))
+
+    refused = returned(connection, reserve(other, "0.1"), reserve(question("b"), "0.1", dearer))
+
+    assert refused == [None, None]
+    assert returned(connection, reserve(question("c"), "0.1")) == ["c"]
 
 
 def test_what_a_killed_desk_left_open_is_charged_what_was_reserved(connection: WriteConnection, read: Reader) -> None:
@@ -150,9 +167,10 @@ def test_the_cost_is_divided_by_purpose_model_and_symbol(connection: WriteConnec
         connection,
         reserve(question("old"), "0.4", now=MARCH),
         *(reserve(question(*about), "0.2") for about in (("a", ONE, AAPL), ("b", ONE, IBM), ("c", OTHER, AAPL))),
-        reserve(replace(chat, profile=replace(PROFILE, model="claude-opus-5")), "0.3"),
         settle("a", "0.05"),
     )
+    connection.commit([[consents.insert("claude-opus-5", Decimal(1), 0)]])
+    returned(connection, reserve(replace(chat, profile=replace(PROFILE, model="claude-opus-5")), "0.3"))
 
     assert questions.breakdown(read, MARCH + 1) == Breakdown(
         (Share("recommendation", Decimal("0.45"), 3), Share("chat", Decimal("0.3"), 1)),
@@ -166,7 +184,7 @@ def test_totals_count_outcomes_seconds_and_dollars_of_all_that_ended(connection:
     returned(connection, *(reserve(question(id_), "0.1") for id_ in "abcdef"))
     returned(connection, settle("a", "0.01", seconds=0.0), settle("b", "0.02", seconds=1.0))
     returned(connection, settle("c", "0.03", seconds=1.5), settle("d", "0.04", Cause.SERVER, seconds=2.5))
-    connection.commit([[questions.settle("e", Decimal(0), Cause.CANCELLED, None, NOW)]])
+    connection.commit([[questions.settle(question("e"), Decimal(0), Cause.CANCELLED, None, NOW)]])
 
     assert questions.totals(read, (1.0, 2.0)) == questions.Totals(
         {"answered": 3, "server": 1, "cancelled": 1}, (2, 1, 1), 5.0, Decimal("0.1")
@@ -187,6 +205,7 @@ def test_whatever_is_asked_no_cap_is_exceeded_and_what_fits_is_kept(
 ) -> None:
     old_home.database.unlink(missing_ok=True)
     connection = open_for_writing(old_home, {}, 0)
+    connection.commit([[consents.insert(PROFILE.model, Decimal(1_000), 0)]])
     caps, kept = Caps(*(Decimal(cap) / 100 for cap in cents)), dict[CorrelationId, int]()
     try:
         for number, (about, reserved, cost) in enumerate(asked):

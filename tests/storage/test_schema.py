@@ -34,7 +34,7 @@ TABLES = {
     "valuations.py": {"valuations"},
     "fact_sheets.py": {"fact_sheets"},
     "decisions.py": {"decisions"},
-    "questions.py": {"claude_questions"},
+    "questions.py": {"claude_questions", "claude_consents"},
     "breaker.py": {"claude_breaker"},
     "consents.py": {"claude_consents"},
     "prompts.py": {"prompts"},

@@ -101,9 +101,11 @@ class Gateways:
         return self.script.get(prompt) or Answer(said(f"You said: {prompt}"))
 
     def start(self) -> "Gateways":
-        """Start, and settle."""
+        """Start, and settle; a person has agreed to these settings."""
         self.system.start()
         self.system.settle()
+        if self.writer is None:
+            self.consent(str(self.asking.max_usd_per_round))
         return self
 
     def stop(self) -> None:

@@ -6,7 +6,6 @@ from decimal import Decimal
 
 import pytest
 
-from actors.claude.gateway import GATE
 from actors.claude.sessions import Cleared, Fault, Heard, Opened
 from actors.kernel.testing import Probe
 from messages.claude import Answered, Cause
@@ -177,7 +176,8 @@ def test_a_deadline_that_has_passed_is_said_at_once(gateway: Gateways) -> None:
 
     assert [failed(probe).cause for probe in probes] == [Cause.DEADLINE] * 2
     assert gateway.sessions.made == []
-    assert gateway.rows() == {}
+    assert all((row.outcome, row.reserved) == ("deadline", Decimal(0)) for row in gateway.rows().values())
+    assert gateway.spent() == 0
 
 
 def test_a_deadline_may_pass_in_the_line(gateway: Gateways) -> None:
@@ -287,15 +287,17 @@ def test_a_fault_is_told_as_exactly_that_and_the_next_question_is_unharmed(gatew
     assert (answered(second).text, answered(second).anew) == ("You said: second", True)
 
 
-@pytest.mark.parametrize(("retry_in", "waits"), [(None, GATE), (0.0, GATE), (7.0, 7.0)])
-def test_a_429_says_when_to_come_again(gateway: Gateways, retry_in: float | None, waits: float) -> None:
+@pytest.mark.parametrize(("retry_in", "waits"), [(None, None), (0.0, 0), (7.0, 7_000_000)])
+def test_a_429_says_when_to_come_again_if_that_is_known(
+    gateway: Gateways, retry_in: float | None, waits: int | None
+) -> None:
     gateway.script["Why?"] = fault(Cause.RATE_LIMITED, retry_in=retry_in)
     probe = gateway.ask()
     gateway.advance(2)
 
-    retry_at = failed(probe).retry_at
-    assert retry_at is not None
-    assert retry_at - gateway.rows()["q1"].asked_at == round((waits + 1.4) * 1e6)
+    ended_at = gateway.rows()["q1"].ended_at
+    assert ended_at is not None
+    assert failed(probe).retry_at == (None if waits is None else ended_at + waits)
 
 
 def test_a_fault_that_does_not_say_what_it_cost_is_charged_by_estimate(gateway: Gateways) -> None:
@@ -337,7 +339,7 @@ def test_a_prompt_that_cannot_be_asked_is_not(gateway: Gateways, prompt: str, ca
 
     assert (failed(bad).cause, failed(bad).cost) == (cause, Decimal(0))
     assert answered(good).text == "You said: /etc/passwd @/etc/passwd"
-    assert list(gateway.rows()) == ["q2"]
+    assert (gateway.rows()["q1"].outcome, gateway.rows()["q1"].cost) == (cause, Decimal(0))
 
 
 def test_halves_of_characters_in_what_a_program_says_harm_nobody(gateway: Gateways) -> None:

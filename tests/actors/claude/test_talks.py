@@ -7,7 +7,10 @@ from decimal import Decimal
 import pytest
 
 from actors.claude.sessions import Fault, Opened
+from actors.kernel.testing import Probe
+from messages import database
 from messages.claude import Cause, Failed, Prepared, Profile, Program
+from messages.database import Committed
 from storage.home import Home
 from tests.actors.claude.gateways import NEVER, OTHER, PROSE, RICH, Gateways, answered, end, failed, fault
 from tests.sessions import Answer, said
@@ -41,7 +44,6 @@ def test_a_named_conversation_keeps_its_talk_beside_the_shared_one(gateway: Gate
 @pytest.mark.parametrize(
     "other",
     [
-        replace(PROSE, model="claude-haiku-4-5"),
         replace(PROSE, system="Be long."),
         replace(PROSE, schema="{}"),
         replace(PROSE, tools=("bars",)),
@@ -193,6 +195,23 @@ def test_so_is_one_whose_question_was_cancelled_before_it_was_asked(home: Home, 
     gateway.advance(10)
 
     assert gateway.prompts == []
+    assert gateway.living == []
+
+
+def test_so_is_one_that_was_ready_before_there_was_no_money_for_its_question(home: Home) -> None:
+    Gateways(home).start().stop()  # so that there are tables
+    writer = Probe[database.Message]("writer")
+    gateway = Gateways(home, replace(RICH, idle=30), writer=writer.ref).start()
+    gateway.ask()
+    gateway.advance(1)
+    assert gateway.talks() == {"shared": "busy"}
+    [reserve] = writer.received
+    assert isinstance(reserve, database.Write)
+    reserve.reply_to.tell(Committed(reserve.reply_to.about, ((),)))  # a ceiling was in the way
+    gateway.advance(28)
+    assert gateway.talks() == {"shared": "ready"}
+    gateway.advance(3)
+
     assert gateway.living == []
 
 

@@ -43,8 +43,9 @@ def reservation(home: Home) -> Decimal:
     """What one question of these tests may cost at most."""
     gateway = Gateways(home).start()
     gateway.ask(id_="measure", round_=CorrelationId("f" * 32))
+    gateway.advance(0.5)
     [row] = gateway.rows(CorrelationId("f" * 32)).values()
-    gateway.cancel("measure")
+    gateway.advance(5)
     gateway.stop()
     return row.reserved
 
@@ -58,6 +59,7 @@ def test_nothing_is_asked_before_its_reservation_is_on_disk(home: Home) -> None:
     gateway = Gateways(home, writer=writer.ref).start()
     gateway.ask()
     gateway.advance(10)
+    assert gateway.talks() == {"shared": "busy"}
     assert gateway.prompts == []
     [write] = writer.received
     assert isinstance(write, database.Write)
@@ -72,6 +74,7 @@ def test_an_answer_is_told_only_when_what_it_cost_is_on_disk(home: Home) -> None
     writer = Probe[database.Message]("writer")
     gateway = Gateways(home, writer=writer.ref).start()
     probe = gateway.ask()
+    gateway.advance(0.5)
     reserve = writer.received.pop()
     assert isinstance(reserve, database.Write)
     reserve.reply_to.tell(Committed(reserve.reply_to.about, ((("q1",),),)))
@@ -85,7 +88,7 @@ def test_an_answer_is_told_only_when_what_it_cost_is_on_disk(home: Home) -> None
     assert answered(probe).text == "You said: Why?"
 
 
-@pytest.mark.parametrize("at", [0.2, 0.9])
+@pytest.mark.parametrize("at", [0.5, 0.9])
 def test_a_desk_that_is_killed_is_charged_what_was_reserved_and_once(home: Home, at: float) -> None:
     first = Gateways(home, script={"Why?": NEVER}).start()
     first.ask()
@@ -108,9 +111,12 @@ def test_what_is_asked_while_the_last_desks_questions_are_settled_is_not_taken_f
     for seed in range(10):
         first = Gateways(home, seed=seed, at=seed * 1_000.0, script={"Why?": NEVER}).start()
         first.ask(id_=f"left {seed}")
+        first.advance(0.6)
         now = first.system.clock.monotonic() + 1
         second = Gateways(home, seed=seed, at=now, capacity=1)
         second.system.start()
+        second.prepare()  # so that the question has its program at once
+        second.advance(0.5 * (seed % 2))
         for _ in range(3):
             second.database.tell(database.Write((), Probe[Committed | Refused]()))
         probe = second.ask(id_=f"new {seed}")
@@ -166,17 +172,19 @@ def test_a_talk_that_goes_on_costs_more_than_one_that_begins(gateway: Gateways) 
 
 def test_each_ceiling_is_named_by_the_sentence_that_refuses(home: Home) -> None:
     need, ceilings = reservation(home), ("question", "round", "day", "month")
-    for number, name in enumerate(ceilings):
+    for number, name in enumerate(ceilings, 1):
         asking = replace(RICH, **{f"max_usd_per_{name}": need - Decimal("0.000001")})  # type: ignore[arg-type]
         gateway = Gateways(home, asking, at=number * 40 * DAY).start()
+        before = gateway.spent()
         probe = gateway.ask(round_=ROUNDS[number])
         gateway.advance(5)
 
         assert failed(probe).cause is Cause.BUDGET, name
-        assert f"$ for a {name} are spent" in failed(probe).sentence
+        assert f"$ for a {name} are spent" in failed(probe).sentence, name
         assert all(f"for a {other} are" not in failed(probe).sentence for other in ceilings if other != name)
         assert "desk.toml" in failed(probe).sentence
-        assert (gateway.prompts, gateway.rows(ROUNDS[number])) == ([], {})
+        assert gateway.prompts == []
+        assert before == gateway.spent() == 0
         gateway.stop()
 
 
@@ -200,13 +208,11 @@ def test_exactly_as_much_as_the_ceiling_may_be_spent(home: Home) -> None:
     assert answered(probe).question == "q1"
 
 
-def test_a_question_over_a_ceiling_is_tried_again_at_its_turn(home: Home) -> None:
+def test_what_waits_is_not_reserved_yet_so_that_it_may_be_paid_for_by_what_others_have_saved(home: Home) -> None:
     need = reservation(home)
     gateway = Gateways(home, replace(RICH, max_usd_per_round=need * Decimal("1.5"))).start()
     gateway.script["dear"] = Answer(said(cost=str(need)))
     probes = [gateway.ask("cheap"), gateway.ask("dear"), gateway.ask("too dear")]
-    gateway.advance(1)
-    assert list(gateway.rows()) == ["q1"]
     gateway.advance(10)
 
     assert [type(end(probe)) for probe in probes[:2]] == [Answered, Answered]
@@ -263,6 +269,7 @@ def test_a_model_without_a_price_is_not_asked(gateway: Gateways) -> None:
 
 def test_what_the_program_itself_is_held_to_is_all_that_is_reserved(gateway: Gateways) -> None:
     gateway.ask(profile=replace(PROSE, turns=8, usd=Decimal("0.02")))
+    gateway.advance(1)
 
     assert gateway.rows()["q1"].reserved == Decimal("0.02")
 
@@ -300,7 +307,7 @@ def test_no_cent_is_lost_when_the_writers_mailbox_is_full(home: Home, seed: int)
         gateway.cancel(f"q{n + 1}") if n % 3 == 0 else None
     gateway.advance(200)
 
-    assert gateway.system.dead_letters["database", "full"] > 0
+    assert seed or gateway.system.dead_letters["database", "full"] > 0
     assert all(len(probe.received) == 1 for probe in probes)
     assert all(row.outcome for row in gateway.rows().values())
     told = sum((getattr(end(probe), "cost", Decimal(0)) for probe in probes), Decimal(0))
@@ -321,11 +328,12 @@ def test_a_question_cancelled_before_its_reservation_found_room_leaves_none_behi
         gateway.stop()
 
 
-def test_a_refused_write_crashes_it_and_the_next_one_reads_what_is_on_disk(gateway: Gateways) -> None:
+def test_a_refused_write_crashes_it_and_the_next_one_reads_what_is_on_disk(home: Home) -> None:
+    gateway = Gateways(home, replace(RICH, side_by_side=2)).start()
     gateway.ask(id_="same")
     gateway.advance(5)
     gateway.script["long"] = NEVER
-    under_way = gateway.ask("long", id_="other")
+    under_way = gateway.ask("long", id_="other", talk="a")
     gateway.advance(1)
     again = gateway.ask(id_="same")  # its reservation cannot be kept twice
 

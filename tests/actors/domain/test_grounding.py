@@ -134,7 +134,7 @@ def test_what_is_no_answer_is_refused_as_a_whole(text: str) -> None:
     found = codes(parse(text))
 
     assert found
-    assert found[0] in {("schema", "answer"), ("too_long", "answer")}
+    assert found[0] in {("schema", "answer"), ("answer_too_long", "answer")}
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_thesis_has_at_most_six_hundred_characters() -> None:
     long = "RSI is {f4}." + "x" * (LONGEST - 12)
 
     assert codes(parse(written(HOLD, thesis=long))) == []
-    assert codes(parse(written(HOLD, thesis=long + "x"))) == [("too_long", "thesis")]
+    assert codes(parse(written(HOLD, thesis=long + "x"))) == [("answer_too_long", "thesis")]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from actors.console.rounds import RoundFailed
 from actors.domain import question, rules
 from actors.kernel.testing import Probe, TestSystem
 from actors.market.sample import SampleSource
-from actors.research.coordinator import CANNOT_ASK, MOST_LIMITED, OVERTIME, ResearchCoordinator
+from actors.research.coordinator import CANNOT_ASK, CRASHES, LATER, MOST_LIMITED, OVERTIME, ResearchCoordinator
 from actors.settings.reading import Settings
 from messages import claude, research
 from messages.addresses import Ref, Refused
@@ -97,7 +97,7 @@ class Researched:
     def _settle(self, asked: Question, cost: Decimal, outcome: questions.Outcome) -> None:
         much, now = Caps(*[Decimal(100)] * 4), self.system.clock.utc()
         reserve = questions.reserve(asked, Decimal("0.1"), much, now, *questions.starts(now))
-        self.connection.commit([[reserve, questions.settle(asked.id, cost, outcome, 1.0, now)]])
+        self.connection.commit([[reserve, questions.settle(asked, cost, outcome, 1.0, now)]])
 
     def decided(self, probe: Probe[Finished | Refused]) -> Decision:
         """The one decision that comes of it, as it is stored with the completion of the task."""
@@ -382,15 +382,15 @@ def test_where_claude_cannot_be_asked_at_all_the_rules_stand_in_if_they_may(
 @pytest.mark.parametrize("why", [Cause.RATE_LIMITED, Cause.CIRCUIT_OPEN])
 def test_a_task_whose_question_may_be_asked_again_soon_is_put_off(research_desk: Researched, why: Cause) -> None:
     probe = research_desk.run()
-    research_desk.fail(why, retry_in=60)
+    research_desk.fail(why, retry_in=LATER)
 
-    assert probe.received == [Refused("task", why, f"a test says {why}", EPOCH + 60 * SECOND)]
+    assert probe.received == [Refused("task", why, f"a test says {why}", EPOCH + round(LATER * SECOND))]
 
 
 @pytest.mark.parametrize("why", [Cause.RATE_LIMITED, Cause.CIRCUIT_OPEN])
 def test_one_that_may_be_asked_again_much_later_is_not(research_desk: Researched, why: Cause) -> None:
     probe = research_desk.run()
-    research_desk.fail(why, retry_in=61)
+    research_desk.fail(why, retry_in=LATER + 1)
 
     assert cause(research_desk.decided(probe)) == why
 
@@ -409,17 +409,37 @@ def test_after_so_many_429s_it_is_put_off_no_more(research_desk: Researched) -> 
     assert decision.cost_usd == MOST_LIMITED * Decimal("0.001")
 
 
-@pytest.mark.parametrize(
-    ("code", "retry_at", "becomes"), [("crashed", None, "crash"), ("down", EPOCH + SECOND, "crash")]
-)
-def test_a_gateway_that_crashes_or_is_down_for_a_while_is_an_abstention(
-    research_desk: Researched, code: str, retry_at: int | None, becomes: str
-) -> None:
+def test_a_gateway_that_is_down_for_a_while_is_an_abstention(research_desk: Researched) -> None:
     probe = research_desk.run()
-    research_desk.last.reply_to.refuse(code, "it broke", retry_at)
+    research_desk.last.reply_to.refuse("down", "it broke", EPOCH + SECOND)
     research_desk.system.settle()
 
-    assert cause(research_desk.decided(probe)) == becomes
+    assert cause(research_desk.decided(probe)) == "crash"
+
+
+def test_a_gateway_that_crashes_is_asked_again_and_then_there_is_no_view(research_desk: Researched) -> None:
+    for attempt in range(1, CRASHES + 1):
+        probe = research_desk.run(attempt=attempt)
+        research_desk.last.reply_to.refuse("crashed", "it broke")
+        research_desk.system.settle()
+        assert probe.received == [Refused("task", "crashed", "it broke")]
+    probe = research_desk.run(attempt=CRASHES + 1)
+    research_desk.last.reply_to.refuse("crashed", "it broke")
+    research_desk.system.settle()
+
+    assert cause(research_desk.decided(probe)) == "crash"
+
+
+def test_after_an_answer_a_failed_repair_is_an_abstention_and_neither_put_off_nor_stood_in_for(
+    research_desk: Researched,
+) -> None:
+    probe = research_desk.run(stand_in=True)
+    research_desk.answer(research_desk.good() | {"target": 1_000.0})
+    research_desk.fail(Cause.CIRCUIT_OPEN, retry_in=5)
+
+    decision, inquiry = research_desk.inquiry(probe)
+    assert cause(decision) == "circuit_open"
+    assert (len(inquiry.questions), len(inquiry.answers)) == (2, 1)
 
 
 @pytest.mark.parametrize("code", ["full", "down"])

@@ -1,0 +1,91 @@
+"""The gateway in storms that a seed picks. One again: `SEEDS=1 SEED=n pytest tests/simulation/test_claude.py`."""
+
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pykka
+import pytest
+
+from messages.claude import Cause
+from storage.home import Home
+from tests.actors.claude.gateways import Gateways
+from tests.simulation.claude import Tale
+
+FIRST, SEEDS = int(os.environ.get("SEED", "0")), os.environ.get("SEEDS")
+OFTEN: Final = {
+    "ask", "cancel", "watch", "reset", "prepare", "crash", "kill", "crowd", "wait", "midnight", "haunt", "full",
+    "good", "slow", "hangs", "stops", "fault", "opens badly", "clears badly", "crashed", "left open", "lost talk",
+    "breaker open", "breaker half_open", "breaker closed", "probe", "end answered", "end crashed", "end cancelled",
+    "end deadline", "end timeout", "end server", "end circuit_open", "end budget", "end authentication",
+}  # fmt: skip
+"""What any sixty storms hit."""
+NOW_AND_THEN: Final = {
+    *(f"end {cause}" for cause in Cause),
+    "end down",
+    "agrees no more",
+    "watched again",
+    "rebuilding",
+}
+"""What any two hundred and fifty hit."""
+
+
+@pytest.fixture(scope="module")
+def memory() -> Iterator[Path]:
+    """A directory in memory, where there is one: a desk that is killed needs no disk, only files."""
+    shared = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as place:
+        yield Path(place)
+
+
+@pytest.fixture(scope="module")
+def template(memory: Path) -> Path:
+    """A home in which a desk has been started and stopped."""
+    home = Home(memory / "template")
+    home.take()
+    Gateways(home).start().stop()
+    home.release()
+    return home.path
+
+
+def hits_of(seeds: range, memory: Path, template: Path) -> Counter[str]:
+    """Live through these storms; what was hit in all of them together."""
+    hits = Counter[str]()
+    for seed in seeds:
+        (place := memory / f"seed {seed}").mkdir()
+        try:
+            hits += Tale(seed, place, template).tell()
+        except BaseException:
+            print(f"seed {seed}")
+            raise
+        assert not pykka.ActorRegistry.get_all()
+        shutil.rmtree(place)
+    for what, times in sorted(hits.items()):
+        print(f"{times:7} {what}")
+    return hits
+
+
+@pytest.mark.parametrize("block", range(2))
+def test_every_question_ends_once_and_every_dollar_is_kept_whatever_befalls_the_gateway(
+    block: int, memory: Path, template: Path
+) -> None:
+    seeds = range(FIRST + block, FIRST + int(SEEDS or 120), 2)
+
+    hits = hits_of(seeds, memory, template)
+
+    assert SEEDS or not OFTEN - hits.keys(), "a storm that does not hit proves nothing"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("block", range(8))
+def test_the_same_in_more_storms(block: int, memory: Path, template: Path) -> None:
+    seeds = range(FIRST + block, FIRST + int(SEEDS or 3_000), 8)
+
+    hits = hits_of(seeds, memory, template)
+
+    assert SEEDS or not (OFTEN | NOW_AND_THEN) - hits.keys(), "a storm that does not hit proves nothing"
