@@ -188,6 +188,8 @@ class Talks:
         if (spare := self._talks.pop((profile, SPARE), None)) is not None:
             spare.name, spare.used = name, self._now()
             self._talks[profile, name] = spare
+            if spare.phase is Phase.READY:
+                self.ready(spare)  # to be ended after a while from now on
         return spare
 
     def _open(self, profile: Profile, name: str) -> Talk | None:

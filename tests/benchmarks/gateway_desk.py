@@ -24,7 +24,7 @@ from actors.kernel.edges import Callback, Promise
 from actors.kernel.system import STOP_DESK, System
 from messages import database
 from messages.addresses import Ref, Refused, ReplyTo
-from messages.claude import Answered, Asking, Profile, Progress, Question, Watch
+from messages.claude import Answered, Asking, Consent, Done, Profile, Progress, Question, Watch
 from messages.database import Write
 from messages.values import CorrelationId
 from storage.connections import Operations, Reader
@@ -140,6 +140,8 @@ def running(
     system.add(writer, lambda me: DatabaseWriter(me, home, fixed, Operations()), STOP_DESK)
     system.add(gateway, lambda me: ClaudeGateway(me, gateway, writer, sessions, asking, read))
     system.start(within=30.0)
+    agreed: Done | Refused = system.ask(gateway, lambda reply_to: Consent(asking.model, FREE, reply_to), within=30.0)
+    assert isinstance(agreed, Done)
     try:
         yield Running(system, gateway, read, hooks)
     finally:

@@ -60,7 +60,8 @@ class Program:
     def __init__(self, command: list[str], place: Path, environment: dict[str, str], number: int, typed: str) -> None:
         self._out, self._err, lines = place / f"{number}.out", place / f"{number}.err", place / f"{number}.in"
         lines.write_text(typed)
-        with self._out.open("w") as out, self._err.open("w") as err, lines.open() as stdin:
+        typed_or_nothing = lines if typed else Path(os.devnull)
+        with self._out.open("w") as out, self._err.open("w") as err, typed_or_nothing.open() as stdin:
             self._process = subprocess.Popen(
                 command, cwd=place, env=environment, stdin=stdin, stdout=out, stderr=err, start_new_session=True
             )

@@ -13,7 +13,7 @@ from actors.claude.gateway import ClaudeGateway, Message
 from actors.claude.sessions import Cleared, Fault, Opened
 from actors.domain.breaker import Breaker
 from actors.kernel.me import Me
-from actors.kernel.supervision import State
+from actors.kernel.supervision import CRASHES, State
 from actors.kernel.testing import InjectedCrash, Probe, TestSystem
 from messages.addresses import Refused
 from messages.claude import Answered, Cause, Done, Failed, Prepared, Profile, Progress, Question
@@ -135,7 +135,7 @@ class Tale:
     def _act(self) -> None:
         acts: list[tuple[float, str]] = [
             (40, "ask"), (8, "cancel"), (8, "watch"), (2, "reset"), (3, "prepare"), (1, "consent"), (4, "crash"),
-            (3, "kill"), (5, "crowd"), (3, "wait"), (2, "midnight"), (3, "haunt"),
+            (3, "kill"), (5, "crowd"), (3, "wait"), (2, "midnight"), (3, "haunt"), (0.5, "break"),
         ]  # fmt: skip
         act = self.chance.choices([name for _, name in acts], [weight for weight, _ in acts])[0]
         self.hits[act] += 1
@@ -186,6 +186,12 @@ class Tale:
 
     def _crash(self) -> None:
         self.desk.crash(self.chance.randrange(12))
+
+    def _break(self) -> None:
+        """It crashes so often that it is only tried again each minute."""
+        for _ in range(CRASHES):
+            self.desk.crash()
+            self.desk.advance(1.0)
 
     def _kill(self) -> None:
         system = self.desk.system

@@ -284,6 +284,19 @@ def test_an_unused_spare_is_ended_too(home: Home) -> None:
     assert gateway.living == []
 
 
+def test_so_is_a_spare_that_was_prepared_and_never_asked(home: Home) -> None:
+    gateway = Gateways(home, replace(RICH, standby=True, idle=100)).start()
+    gateway.ask(talk="a")
+    gateway.advance(50)
+    prepared = gateway.prepare()
+    assert end(prepared) == Prepared("prepare", "a test")
+    gateway.advance(99)
+    assert gateway.talks() == {"shared": "ready"}
+    gateway.advance(2)
+
+    assert gateway.living == []
+
+
 # Looking and preparing
 
 
