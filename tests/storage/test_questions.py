@@ -131,7 +131,7 @@ def test_a_question_is_settled_once_and_the_first_settlement_stays(connection: W
     ]  # fmt: skip
 
     row, never_reserved = questions.of_round(read, ONE)
-    assert (never_reserved.reserved, never_reserved.cost) == (0, Decimal("0.1"))
+    assert (never_reserved.reserved, never_reserved.cost) == (Decimal(0), Decimal("0.1"))
     assert (row.cost, row.outcome, row.seconds, row.ended_at) == (Decimal("0.1"), "timeout", 1.5, NOW)
 
 
