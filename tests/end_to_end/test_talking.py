@@ -26,7 +26,7 @@ def place() -> Iterator[ClaudePlace]:
         yield made
 
 
-@pytest.fixture(params=["alone", "beside a desk"])
+@pytest.fixture(params=["alone", pytest.param("beside a desk", marks=pytest.mark.long)])
 def either(request: pytest.FixtureRequest, place: ClaudePlace) -> ClaudePlace:
     """The same, where a desk may serve."""
     if request.param == "beside a desk":
