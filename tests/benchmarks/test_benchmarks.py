@@ -114,14 +114,14 @@ def test_a_child_refuses_an_address_that_is_not_loopback(monkeypatch: pytest.Mon
     assert programs(tmp_path) == []
 
 
-@pytest.mark.long
+@pytest.mark.soak
 def test_the_gateways_benchmark_runs_with_the_real_program() -> None:
     result = run("gateway", SMALL["gateway"])
 
     assert list(result.medians) == list(BENCHMARKS["gateway"].wanted)
 
 
-@pytest.mark.long
+@pytest.mark.soak
 def test_questions_with_faults_end_once_with_their_cause_and_leave_no_program() -> None:
     medians = run("gateway-faults", SMALL["gateway-faults"]).medians
 

@@ -147,7 +147,7 @@ def test_a_program_killed_from_outside_is_no_view_and_the_next_question_is_answe
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(2))
 def test_kills_at_random_moments_ask_only_what_was_in_flight_again(place: ClaudePlace, number: int) -> None:
     seed = random.SystemRandom().randrange(10**9)
     print(f"seed {seed}, test {number}")
@@ -169,7 +169,7 @@ def test_kills_at_random_moments_ask_only_what_was_in_flight_again(place: Claude
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(2))
 def test_kills_at_each_question_ask_only_that_one_again(place: ClaudePlace, number: int) -> None:
     seed = random.SystemRandom().randrange(10**9)
     print(f"seed {seed}, test {number}")
