@@ -1,40 +1,29 @@
 """The command line of Troupe; `run.py --help` shows it."""
 
 import logging
-import logging.handlers
 import os
-import random
 import secrets
 import signal
 import sys
-import threading
 import time
 import tomllib
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from functools import cache, lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
+from actors import process
 from messages.errors import TroupeError, sentence
 
 if TYPE_CHECKING:
-    from actors.console.doors import Door
-    from actors.desk import Desk
-    from actors.settings.reading import Settings
-    from storage.connections import Reader
     from storage.home import Home
-    from telemetry.hooks import CountingHooks
-    from telemetry.sources import Claude
 
 SWITCH: Final = 5e-4
 """Seconds a thread may keep the interpreter. Measured: beside one busy Python thread 8-row commits rise from about 70 a
 second (p99 50 ms, at Python's 5e-3) to 1,240-1,490 (p99 2 ms); what pure Python lost was within the noise."""
 INTERRUPTED: Final = 130
 """The exit code by which typer says that it was interrupted."""
-RESTARTS, RESTARTED_WITHIN, RESTARTED_AT = 5, 30.0, "_TROUPE_STARTED_ANEW_AT"
 
 app = typer.Typer(
     help="Troupe: a self-hosted trading desk made of actors.",
@@ -103,7 +92,7 @@ def once(
     from actors.console.report import FAILED, report
     from actors.console.rounds import Asked
 
-    with _door(_home(context, home)) as door:
+    with process.door(_home(context, home)) as door:
         terminal.opening(door.source, json=json)
         mode = "off" if claude == "off" else terminal.consent(door, claude, terminal.round_terms)
         with terminal.progress("Running a round") as show:
@@ -129,7 +118,7 @@ def ask(
     from actors.console import terminal
     from actors.console.talking import Wanted
 
-    with _door(_home(context, home)) as door:
+    with process.door(_home(context, home)) as door:
         terminal.opening(door.source, json=json)
         terminal.consent(door, "auto", terminal.question_terms)
         terminal.answer(door.ask(Wanted(question)), json=json, hindsight=door.source == "sample")
@@ -142,7 +131,7 @@ def chat(context: typer.Context, home: HomeOption = None) -> None:
     from actors.console.asking import NOT_AGREED
     from actors.console.talking import NotAnswered, Wanted
 
-    with _door(_home(context, home)) as door:
+    with process.door(_home(context, home)) as door:
         terminal.opening(door.source, json=False)
         if terminal.consent(door, "auto", terminal.question_terms) == "off":
             raise TroupeError(NOT_AGREED)
@@ -166,7 +155,7 @@ def import_(
     from actors.console.imports import read_file
 
     text = read_file(file)
-    with _door(_home(context, home)) as door:
+    with process.door(_home(context, home)) as door:
         terminal.opening(door.source, json=json)
         done = door.import_holdings(text, str(file))
     if json:
@@ -187,7 +176,7 @@ def tasks(
     from actors.console import terminal
     from storage import tasks as queues
 
-    read, source = _reader(_home(context, home))
+    read, source = process.reader(_home(context, home))
     terminal.opening(source, json=json)
     rows = queues.newest(read, limit)
     if json:
@@ -206,7 +195,7 @@ def why(
     """Show how a recommendation came about."""
     from actors.console import terminal, views
 
-    read, source = _reader(_home(context, home))
+    read, source = process.reader(_home(context, home))
     terminal.opening(source, json=json)
     found = views.why(read, id, source)
     if json:
@@ -224,7 +213,7 @@ def status(context: typer.Context, home: HomeOption = None, json: JsonOption = F
     from actors.console.client import NoAnswer, call
 
     place = _home(context, home)
-    read, source = _reader(place)
+    read, source = process.reader(place)
     terminal.opening(source, json=json)
     try:
         found = msgspec.convert(call(place.socket, "GET", "/status"), views.Status)
@@ -253,10 +242,10 @@ def claude_(
     from actors.settings import reading
 
     place = _home(context, home)
-    read, source = _reader(place)
+    read, source = process.reader(place)
     terminal.opening(source, json=json)
     if reset:
-        with _door(place) as door:
+        with process.door(place) as door:
             door.reset()
     try:
         found = msgspec.convert(call(place.socket, "GET", "/claude"), State)
@@ -298,7 +287,7 @@ def grounding(context: typer.Context, home: HomeOption = None, json: JsonOption 
     from actors.console.pages import print_grounding
 
     place = _home(context, home)
-    found = measured(_reader(place)[0] if place.holds_a_desk() else None)
+    found = measured(process.reader(place)[0] if place.holds_a_desk() else None)
     if json:
         terminal.as_json(found)
     else:
@@ -316,205 +305,26 @@ def serve(context: typer.Context, home: HomeOption = None) -> None:
     signals = list[int]()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: os._exit(128 + number) if signals else signals.append(number))
-    with _desk(place, serve=True) as (desk, settings, hooks):
+    with process.desk_in(place, serve=True) as (desk, settings, hooks):
         try:
             import_sample(desk.access)
         except DeskRefused:
             if not desk.system.failed.done():
                 raise  # or else it is started anew below
-        with _metrics(desk, hooks, settings.metrics_port) as metrics:
+        with process.metrics_of(desk, hooks, settings.metrics_port) as metrics:
             terminal.opening(settings.source, json=False)
             terminal.line(f"Desk {place.path} runs as process {os.getpid()}; {metrics}; Ctrl-C stops it.")
             while not signals and not desk.system.failed.done():
                 desk.system.wait(0.1, desk.system.failed)
         failed = None if signals else desk.system.failed.result()
     if failed:
-        _run_anew(failed, lambda: bool(signals))
+        process.run_anew(failed, lambda: bool(signals))
 
 
 def _home(context: typer.Context, home: Path | None) -> "Home":
     from storage.home import Home
 
     return Home(home or context.obj or Path("desk"))
-
-
-def _reader(home: "Home") -> "tuple[Reader, str]":
-    from storage.migrations import open_for_reading
-
-    read, fixed = open_for_reading(home)
-    return read, fixed["price_source"]
-
-
-@contextmanager
-def _door(home: "Home") -> "Generator[Door]":
-    """The desk that runs, or else one started for this command."""
-    from actors.console.client import answers
-    from actors.console.doors import Here, There
-    from actors.console.imports import import_sample
-    from storage.home import HomeTaken
-
-    interrupts = _Interrupts()
-    try:
-        with _desk(home, serve=False) as (desk, _, _), interrupts.telling(desk.told_to_stop):
-            import_sample(desk.access)
-            yield Here(desk.access)
-    except HomeTaken:
-        if not answers(home.socket):
-            raise
-        with interrupts.raised():
-            yield There(home, *_reader(home))
-    except TroupeError as error:
-        if interrupts.came:
-            raise KeyboardInterrupt from error
-        raise
-
-
-class _Interrupts:
-    """SIGINT and SIGTERM end a command; a second one ends it at once.
-
-    In a desk of this process nothing is raised: an exception while this thread holds the lock of an answer it waits
-    for would keep that lock, and who answers would wait for ever. Instead a thread says that the desk is to stop.
-    """
-
-    def __init__(self) -> None:
-        self.came, self._raising = False, False
-        self._read, self._write = os.pipe()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._take)
-
-    def _take(self, number: int, _: object) -> None:
-        if self.came:
-            os._exit(128 + number)
-        self.came = True
-        os.write(self._write, b"!")
-        if self._raising:
-            raise KeyboardInterrupt
-
-    @contextmanager
-    def telling(self, stop: Callable[[], None]) -> "Generator[None]":
-        """Within, a signal tells the desk to stop; so does one that came before."""
-
-        def wait() -> None:
-            if os.read(self._read, 1) == b"!":
-                stop()
-
-        waiting = threading.Thread(target=wait, name="interrupts", daemon=True)
-        waiting.start()
-        try:
-            yield
-        finally:
-            os.write(self._write, b".")
-            waiting.join()
-
-    @contextmanager
-    def raised(self) -> "Generator[None]":
-        """Within, a signal is raised as KeyboardInterrupt; so is one that came before."""
-        try:
-            self._raising = True
-            if self.came:
-                raise KeyboardInterrupt
-            yield
-        finally:
-            self._raising = False
-
-
-@contextmanager
-def _desk(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, CountingHooks]]":
-    """A desk in this process, stopped whatever happens."""
-    from actors.claude.programs import Programs
-    from actors.desk import Desk, Edges
-    from actors.kernel.system import System
-    from actors.settings import reading
-    from telemetry.hooks import CountingHooks
-
-    home.take()
-    try:
-        chosen = reading.load(home)
-        _log_to(home)
-        hooks = CountingHooks()
-        edges = Edges(lambda bus, flush: System(hooks=hooks, bus=bus, flush=flush), random.random, Programs)
-        desk = Desk(home, chosen, edges, serve=serve)
-        desk.start()
-        try:
-            yield desk, chosen, hooks
-        finally:
-            if late := desk.stop():
-                print(f"warning: {', '.join(late)} did not stop in time and were abandoned", file=sys.stderr)
-    finally:
-        home.release()
-
-
-@contextmanager
-def _metrics(desk: "Desk", hooks: "CountingHooks", port: int) -> "Generator[str]":
-    """Serve metrics, unless the port is 0; what to tell a person of them."""
-    if not port:
-        yield "metrics are off"
-        return
-    from actors.kernel.hooks import BOUNDS
-    from storage import tasks as queues
-    from telemetry.exporter import Exporter
-    from telemetry.sources import Sources
-
-    system, read = desk.system, desk.access.read
-    waiting, claude = partial(queues.waiting, read), _claude_seen(read)
-    exporter = Exporter(
-        Sources(system.observe, BOUNDS, hooks, system.dead_letters, desk.operations, waiting, claude)
-    )  # fmt: skip
-    try:
-        exporter.serve(port)
-        yield f"metrics at http://127.0.0.1:{port}/metrics"
-    finally:
-        exporter.close()
-
-
-def _claude_seen(read: "Reader") -> "Claude":
-    """What metrics show of Claude; what seldom changes is worked out anew only where it has."""
-    from actors.console.grounding import rates
-    from storage import breaker, decisions, questions
-    from telemetry.sources import Claude
-
-    @cache
-    def misjudged() -> tuple[float, float]:
-        measured = rates()
-        return measured.false_accept_rate, measured.false_reject_rate
-
-    @lru_cache(maxsize=1)
-    def abstained(_last: int) -> float:
-        return decisions.views(read).abstain_rate or 0.0
-
-    def state() -> str:
-        row = breaker.latest(read)
-        return "closed" if row is None else row.state
-
-    return Claude(
-        partial(questions.totals, read), state, lambda: breaker.counts(read).items(), misjudged,
-        lambda: abstained(decisions.last(read)),
-    )  # fmt: skip
-
-
-def _run_anew(reason: str, told_to_stop: Callable[[], bool]) -> None:
-    """Replace this process by a new one with the same command, after a pause, unless that was done too often."""
-    now = time.time()
-    before = [at for at in map(float, os.environ.get(RESTARTED_AT, "").split()) if at > now - RESTARTED_WITHIN]
-    if len(before) >= RESTARTS:
-        raise TroupeError(f"{reason}; started anew {RESTARTS} times in {RESTARTED_WITHIN:.0f} s, giving up")
-    pause = 0.1 * 2 ** len(before)
-    print(f"error: {reason}; starting anew in {pause:.1f} s", file=sys.stderr)
-    time.sleep(pause)
-    if told_to_stop():
-        return
-    os.environ[RESTARTED_AT] = " ".join(map(str, [*before, now]))
-    os.execv(sys.executable, [sys.executable, *sys.argv])
-
-
-def _log_to(home: "Home") -> None:
-    logging.raiseExceptions = False  # a log that cannot be written, on a full disk, is no reason to print stacks
-    try:
-        handler = logging.handlers.RotatingFileHandler(home.log, maxBytes=5_000_000, backupCount=1, encoding="utf-8")
-    except OSError as error:
-        raise home.unusable(error) from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any, cast
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import run
+from actors import process
 from actors.desk import Desk
 
 start = Desk.start
@@ -18,5 +19,5 @@ def start_and_crash(self: Desk) -> None:
 
 
 Desk.start = start_and_crash  # type: ignore[method-assign]
-run.RESTARTED_WITHIN = 300.0  # seconds, so that a slow machine makes no difference
+process.RESTARTED_WITHIN = 300.0  # seconds, so that a slow machine makes no difference
 run.main()

@@ -14,7 +14,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from run import RESTARTED_AT
+from actors.process import RESTARTED_AT
 from tests.end_to_end.conftest import Undisturbed
 from tests.end_to_end.places import ENDED, NOTICE, RUN, SAMPLE, Place, Program, until
 from tests.test_project import WATCH

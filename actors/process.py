@@ -1,0 +1,211 @@
+"""A desk in this process: built in its home, told of signals, watched, started anew when it cannot go on."""
+
+import logging
+import logging.handlers
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from functools import cache, lru_cache, partial
+from typing import TYPE_CHECKING, Final
+
+from messages.errors import TroupeError
+
+if TYPE_CHECKING:
+    from actors.console.doors import Door
+    from actors.desk import Desk
+    from actors.settings.reading import Settings
+    from storage.connections import Reader
+    from storage.home import Home
+    from telemetry.hooks import CountingHooks
+    from telemetry.sources import Claude
+
+RESTARTS: Final = 5
+"""Times that a desk is started anew within so many seconds; then it is given up."""
+RESTARTED_WITHIN = 30.0
+RESTARTED_AT: Final = "_TROUPE_STARTED_ANEW_AT"
+"""The variable in which a process tells the next one when that was."""
+
+
+@contextmanager
+def door(home: "Home") -> "Generator[Door]":
+    """The desk that runs, or else one started for this command."""
+    from actors.console.client import answers
+    from actors.console.doors import Here, There
+    from actors.console.imports import import_sample
+    from storage.home import HomeTaken
+
+    interrupts = _Interrupts()
+    try:
+        with desk_in(home, serve=False) as (desk, _, _), interrupts.telling(desk.told_to_stop):
+            import_sample(desk.access)
+            yield Here(desk.access)
+    except HomeTaken:
+        if not answers(home.socket):
+            raise
+        with interrupts.raised():
+            yield There(home, *reader(home))
+    except TroupeError as error:
+        if interrupts.came:
+            raise KeyboardInterrupt from error
+        raise
+
+
+@contextmanager
+def desk_in(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, CountingHooks]]":
+    """A desk in this process, stopped whatever happens."""
+    from actors.claude.programs import Programs
+    from actors.desk import Desk, Edges
+    from actors.kernel.system import System
+    from actors.settings import reading
+    from telemetry.hooks import CountingHooks
+
+    home.take()
+    try:
+        chosen = reading.load(home)
+        _log_to(home)
+        hooks = CountingHooks()
+        edges = Edges(lambda bus, flush: System(hooks=hooks, bus=bus, flush=flush), random.random, Programs)
+        desk = Desk(home, chosen, edges, serve=serve)
+        desk.start()
+        try:
+            yield desk, chosen, hooks
+        finally:
+            if late := desk.stop():
+                print(f"warning: {', '.join(late)} did not stop in time and were abandoned", file=sys.stderr)
+    finally:
+        home.release()
+
+
+@contextmanager
+def metrics_of(desk: "Desk", hooks: "CountingHooks", port: int) -> "Generator[str]":
+    """Serve metrics, unless the port is 0; what to tell a person of them."""
+    if not port:
+        yield "metrics are off"
+        return
+    from actors.kernel.hooks import BOUNDS
+    from storage import tasks as queues
+    from telemetry.exporter import Exporter
+    from telemetry.sources import Sources
+
+    system, read = desk.system, desk.access.read
+    waiting, claude = partial(queues.waiting, read), _claude_seen(read)
+    exporter = Exporter(
+        Sources(system.observe, BOUNDS, hooks, system.dead_letters, desk.operations, waiting, claude)
+    )  # fmt: skip
+    try:
+        exporter.serve(port)
+        yield f"metrics at http://127.0.0.1:{port}/metrics"
+    finally:
+        exporter.close()
+
+
+def run_anew(reason: str, told_to_stop: Callable[[], bool]) -> None:
+    """Replace this process by a new one with the same command, after a pause, unless that was done too often."""
+    now = time.time()
+    before = [at for at in map(float, os.environ.get(RESTARTED_AT, "").split()) if at > now - RESTARTED_WITHIN]
+    if len(before) >= RESTARTS:
+        raise TroupeError(f"{reason}; started anew {RESTARTS} times in {RESTARTED_WITHIN:.0f} s, giving up")
+    pause = 0.1 * 2 ** len(before)
+    print(f"error: {reason}; starting anew in {pause:.1f} s", file=sys.stderr)
+    time.sleep(pause)
+    if told_to_stop():
+        return
+    os.environ[RESTARTED_AT] = " ".join(map(str, [*before, now]))
+    os.execv(sys.executable, [sys.executable, *sys.argv])
+
+
+def reader(home: "Home") -> "tuple[Reader, str]":
+    """For reading what a desk has kept here, and the source of its prices. Raises as `open_for_reading`."""
+    from storage.migrations import open_for_reading
+
+    read, fixed = open_for_reading(home)
+    return read, fixed["price_source"]
+
+
+class _Interrupts:
+    """SIGINT and SIGTERM end a command; a second one ends it at once.
+
+    In a desk of this process nothing is raised: an exception while this thread holds the lock of an answer it waits
+    for would keep that lock, and who answers would wait for ever. Instead a thread says that the desk is to stop.
+    """
+
+    def __init__(self) -> None:
+        self.came, self._raising = False, False
+        self._read, self._write = os.pipe()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._take)
+
+    def _take(self, number: int, _: object) -> None:
+        if self.came:
+            os._exit(128 + number)
+        self.came = True
+        os.write(self._write, b"!")
+        if self._raising:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def telling(self, stop: Callable[[], None]) -> "Generator[None]":
+        """Within, a signal tells the desk to stop; so does one that came before."""
+
+        def wait() -> None:
+            if os.read(self._read, 1) == b"!":
+                stop()
+
+        waiting = threading.Thread(target=wait, name="interrupts", daemon=True)
+        waiting.start()
+        try:
+            yield
+        finally:
+            os.write(self._write, b".")
+            waiting.join()
+
+    @contextmanager
+    def raised(self) -> "Generator[None]":
+        """Within, a signal is raised as KeyboardInterrupt; so is one that came before."""
+        try:
+            self._raising = True
+            if self.came:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._raising = False
+
+
+def _claude_seen(read: "Reader") -> "Claude":
+    """What metrics show of Claude; what seldom changes is worked out anew only where it has."""
+    from actors.console.grounding import rates
+    from storage import breaker, decisions, questions
+    from telemetry.sources import Claude
+
+    @cache
+    def misjudged() -> tuple[float, float]:
+        measured = rates()
+        return measured.false_accept_rate, measured.false_reject_rate
+
+    @lru_cache(maxsize=1)
+    def abstained(_last: int) -> float:
+        return decisions.views(read).abstain_rate or 0.0
+
+    def state() -> str:
+        row = breaker.latest(read)
+        return "closed" if row is None else row.state
+
+    return Claude(
+        partial(questions.totals, read), state, lambda: breaker.counts(read).items(), misjudged,
+        lambda: abstained(decisions.last(read)),
+    )  # fmt: skip
+
+
+def _log_to(home: "Home") -> None:
+    logging.raiseExceptions = False  # a log that cannot be written, on a full disk, is no reason to print stacks
+    try:
+        handler = logging.handlers.RotatingFileHandler(home.log, maxBytes=5_000_000, backupCount=1, encoding="utf-8")
+    except OSError as error:
+        raise home.unusable(error) from error
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
