@@ -81,6 +81,12 @@ def schema(text: str) -> dict[str, Any]:
     return cast("dict[str, Any]", found)
 
 
+def endless(about: object, turn: Turn, most: int) -> Fault:
+    """An answer that goes on beyond all limits; what it costs is estimated."""
+    cause = Cause.NO_STRUCTURED_ANSWER if turn.structured else Cause.TURN_LIMIT
+    return Fault(about, cause, f"the answer went on beyond {most} bytes, more than its tokens can be")
+
+
 def crashed(about: object, error: Exception, said: str) -> Fault:
     """The program or the line to it has gone, or it has not started; `said` is what it wrote on standard error."""
     if isinstance(error, NotASchema):

@@ -35,6 +35,8 @@ PATIENCE: Final = 5.0
 """Seconds the program may wait by itself after a 429; longer, and others are told to come back later."""
 SHORT, STEP, OFTEN = 8_000, 1.05, 0.1
 """Every step is told up to so many bytes; of more only if it has grown so much, or after so many seconds."""
+ENDLESS: Final = 32
+"""Bytes for each token a message may have; one that goes on is not Claude's, and is not let fill this memory."""
 LOOK: Final = 0.01
 """Seconds between two looks at a program that is killed while it starts."""
 
@@ -150,6 +152,7 @@ class Program:
 
         assert self._client is not None
         mark, seen = str(uuid.uuid4()), outcomes.Turn(self._profile.schema is not None, self._asked > 0)
+        most = ENDLESS * (self._profile.thinking + self._profile.output)
         self._asked += 1
         await self._client.query(_verbatim(prompt, mark))
         async for message in self._client.receive_messages():
@@ -168,6 +171,9 @@ class Program:
                         seen.said.clear()
             elif isinstance(message, StreamEvent):
                 turn.take(message.event)
+                if turn.size > most:
+                    reply_to.tell(outcomes.endless(reply_to.about, seen, most))
+                    return
             elif isinstance(message, SystemMessage) and message.subtype == "api_retry":
                 limited = message.data.get("error") == "rate_limit"
                 seen.wait = float(message.data.get("retry_delay_ms") or 0) / 1000 if limited else None
@@ -250,6 +256,7 @@ class Program:
             self._signal()
             with suppress(Exception):
                 await self._client.disconnect()  # never under a time-out: cancelled, it leaks what it was to end
+            self._client = None  # whoever still knows of this program keeps none of its buffers
         self._remove()
         self._programs.forget(self)
 
@@ -263,13 +270,14 @@ class _Turn:
     def __init__(self, turn: str, heard: Callable[[Heard], None]) -> None:
         self._turn, self._heard = turn, heard
         self._said: dict[str, list[str]] = {"text": [], "partial_json": [], "thinking": []}
-        self._restarts, self.streamed, self._told, self._told_at = 0, 0, 0, 0.0
+        self._restarts, self._told, self._told_at = 0, 0, 0.0
+        self.streamed = self.size = 0  # bytes, of all its messages and of the one that is streaming
 
     def take(self, event: dict[str, Any]) -> None:
         """One event of the stream; one that starts a message starts all over, after a cut too."""
         if event.get("type") == "message_start":
             self._restarts += any(self._said.values())
-            self._said = {kind: [] for kind in self._said}
+            self._said, self.size = {kind: [] for kind in self._said}, 0
         elif event.get("type") == "content_block_delta":
             delta: dict[str, str] = event["delta"]
             for kind, said in self._said.items():
@@ -277,6 +285,7 @@ class _Turn:
                     whole = more.encode(errors="replace")  # half a character is none
                     said.append(whole.decode())
                     self.streamed += len(whole)
+                    self.size += len(whole)
             if self.streamed <= SHORT or self.streamed > self._told * STEP or time.monotonic() > self._told_at + OFTEN:
                 self._tell()
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
+from itertools import count
 from typing import Any, Final
 
 from actors.claude.sessions import Session, Sessions
@@ -35,6 +36,7 @@ class Phase(Enum):
 class Talk:
     """A conversation and its program; `taken` by the question that has it or is about to, `used` on the clock."""
 
+    number: int
     profile: Profile
     name: str
     session: Session
@@ -50,9 +52,9 @@ class Talk:
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """Look whether a program was used since then."""
+    """Look whether this program was used since then; one that has ended is not kept in memory for the look."""
 
-    talk: Talk
+    number: int
     used: float
 
 
@@ -65,7 +67,7 @@ class Talks:
     def __init__(self, me: Me[Any], sessions: Sessions, asking: Asking) -> None:
         self._me, self._sessions, self._asking = me, sessions, asking
         self._now = me.clock.monotonic
-        self._talks = dict[tuple[Profile, str], Talk]()
+        self._talks, self._numbers = dict[tuple[Profile, str], Talk](), count()
 
     def __contains__(self, talk: Talk) -> bool:
         return self._talks.get((talk.profile, talk.name)) is talk
@@ -147,12 +149,13 @@ class Talks:
             return
         talk.phase = Phase.READY
         if talk.taken is None:
-            self._me.after(self._asking.idle, Idle(talk, talk.used))
+            self._me.after(self._asking.idle, Idle(talk.number, talk.used))
 
     def idle(self, idle: Idle) -> None:
         """End a program that was not used for long."""
-        if idle.talk.used == idle.used and idle.talk.taken is None:
-            self.drop(idle.talk)
+        for talk in tuple(self._talks.values()):
+            if (talk.number, talk.used, talk.taken) == (idle.number, idle.used, None):
+                self.drop(talk)
 
     def drop(self, talk: Talk) -> None:
         """End its program; what was said in it is lost."""
@@ -199,7 +202,9 @@ class Talks:
             if not unused or name == SPARE:
                 return None
             self.drop(min(unused, key=lambda talk: (talk.name != SPARE, talk.used)))
-        talk = self._talks[profile, name] = Talk(profile, name, self._sessions.new(profile), self._now())
+        talk = self._talks[profile, name] = Talk(
+            next(self._numbers), profile, name, self._sessions.new(profile), self._now()
+        )
         talk.session.open(self._me.reply_to(talk, of=PROGRAM, within=self._asking.connect_within))
         return talk
 

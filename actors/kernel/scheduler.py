@@ -14,8 +14,8 @@ from actors.kernel.edges import here
 
 TICK: Final = 0.1
 """Seconds between two looks of the watchdog."""
-SWEPT: Final = 1_000
-"""Entries of the agenda below which nothing is swept out."""
+SWEPT: Final = 100
+"""Entries of the agenda below which nothing is swept out: each keeps alive what its answer was about."""
 Void = Callable[[], bool]
 
 

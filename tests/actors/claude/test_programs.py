@@ -17,7 +17,7 @@ import pytest
 from actors.claude import environment, programs
 from actors.claude.sessions import Cleared, Fault, Opened, Said
 from actors.kernel.edges import Promise
-from messages.claude import Cause
+from messages.claude import Cause, Profile
 from storage.connections import Reader
 from tests.actors.claude.driving import PROSE, STRUCTURED, WITHIN, Driven, Staff, grows, staffed, texts
 from tests.end_to_end.places import until
@@ -50,10 +50,11 @@ CAUSES: Final = {
     "error-prose": Cause.NO_STRUCTURED_ANSWER,
     "misfit": Cause.NO_STRUCTURED_ANSWER,
     "refusal": Cause.REFUSED,
-    "huge": Cause.TOO_LONG,
 }
 ENDLESS: Final = {"no-header", "stall", "pings"}
 """Those that only a timer of the gateway's ends."""
+BOUNDLESS: Final = {"huge"}
+"""Those whose turn is given up while they stream."""
 QUICK: Final = {"overloaded", "forbidden", "no-credit", "unknown-model", "prompt-too-long", "error-in-stream", "misfit",
                 "error-prose", "refusal"}  # fmt: skip
 """Those that the program does not try again after half a second, or that matter most."""
@@ -166,7 +167,7 @@ def faulty(names: set[str]) -> list[Any]:
 
 
 def test_every_fault_of_the_stub_is_tried_here() -> None:
-    assert set(FAULTS) == set(CAUSES) | ENDLESS
+    assert set(FAULTS) == set(CAUSES) | ENDLESS | BOUNDLESS
 
 
 @pytest.mark.parametrize("name", faulty(set(CAUSES)))
@@ -179,6 +180,20 @@ def test_a_fault_has_its_cause(staff: Staff, name: str) -> None:
     assert cause(answer) is CAUSES[name]
     assert answer.sentence
     assert answer.cost >= 0
+
+
+@pytest.mark.parametrize(("profile", "cause"), [(STRUCTURED, Cause.NO_STRUCTURED_ANSWER), (PROSE, Cause.TURN_LIMIT)])
+def test_an_answer_that_goes_on_beyond_its_tokens_is_given_up(staff: Staff, profile: Profile, cause: Cause) -> None:
+    driven = staff.cleared(profile)
+    staff.stub.default = FAULTS["huge"]()
+
+    answer = driven.ask(FACTS)
+
+    assert isinstance(answer, Fault)
+    assert (answer.cause, answer.cost) == (cause, None)  # what it has cost nobody has said
+    assert (
+        max(len(heard.text) for heard in driven.heard) < programs.ENDLESS * (profile.thinking + profile.output) + 65_536
+    )
 
 
 @pytest.mark.long

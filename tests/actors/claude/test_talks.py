@@ -1,5 +1,7 @@
 """Conversations and their programs: whose is whose, what is kept, and who has to go."""
 
+import gc
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -30,6 +32,18 @@ def test_the_shared_conversation_is_cleared_before_each_question(gateway: Gatewa
 
     assert [talk for _, talk in gateway.sessions.asked] == [("p0",), ("p1",), ("p2",)]
     assert len(gateway.sessions.made) == 1
+
+
+def test_a_conversation_that_has_ended_is_not_kept_in_memory_until_it_would_have_been_idle(gateway: Gateways) -> None:
+    gateway.script["p1"] = fault(Cause.CRASH)
+    for n in range(2):
+        gateway.ask(f"p{n}", talk="a")
+    gateway.advance(RICH.idle / 2)  # by now all that was waited for has had its time
+    programs = [weakref.ref(session) for session in gateway.sessions.made]
+    gateway.sessions.made.clear()
+    gc.collect()
+
+    assert [program() for program in programs] == [None]
 
 
 def test_a_named_conversation_keeps_its_talk_beside_the_shared_one(gateway: Gateways) -> None:
