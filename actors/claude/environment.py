@@ -66,5 +66,7 @@ def environment(world: Mapping[str, str], program: str, pid_file: Path, output: 
 
 
 def endpoint(world: Mapping[str, str] = os.environ) -> str:
-    """Where questions go."""
-    return world.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com"
+    """Where questions go, to be shown: without the name and password that may stand in an address."""
+    address = world.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com"
+    scheme, separator, rest = address.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else address.rpartition("@")[2]
