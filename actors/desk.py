@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from actors.bus import Bus, Route
 from actors.claude.gateway import ClaudeGateway
 from actors.claude.gateway import Message as ClaudeMessage
 from actors.claude.sessions import Sessions
 from actors.console.access import Access
 from actors.database import DatabaseWriter
-from actors.kernel.bus import Bus
 from actors.kernel.edges import Promise
 from actors.kernel.system import STOP_DESK, System
 from actors.market.coordinator import MarketCoordinator
@@ -23,8 +23,8 @@ from actors.trading.coordinator import TradingCoordinator
 from actors.workers.worker import Worker
 from messages import console, database, market, research, trading
 from messages.addresses import Down, Ref, Refused, ReplyTo
-from messages.claude import BreakerChanged
 from messages.database import Committed, Write
+from messages.events import EVENTS
 from messages.tasks import ComputeFacts, Drain, Recommend, RefreshBars, Run, ValuePortfolio, Work
 from storage.connections import Operations, Reader
 from storage.home import Home
@@ -35,9 +35,12 @@ TOLD: Final = "it was told to stop"
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """The world, handed in: how actors are run and on which clock, chance, from 0 to 1, and Claude's programs."""
+    """The world, handed in: how actors are run and on which clock, chance, from 0 to 1, and Claude's programs.
 
-    system: Callable[[Bus, Callable[[ReplyTo[Committed | Refused]], None]], System]
+    `system` is given what it publishes with and what it flushes with.
+    """
+
+    system: Callable[[Callable[[object], None], Callable[[ReplyTo[Committed | Refused]], None]], System]
     chance: Callable[[], float]
     sessions: Callable[[Reader], Sessions]
 
@@ -65,13 +68,18 @@ class Desk:
             Recommend: (self.research, 4 * settings.claude.answer_within + 60),  # a line of two, each with a repair
         }
         # Who is told of what. Nothing that must happen hangs on it.
-        bus = Bus({Down: (self.console,), BreakerChanged: (self.console,)} if serve else {})
+        watching = (self.console,) if serve else ()
+        routes = (  # a tuple: a type checker sees whether each receiver's protocol has the event
+            Route(Down, watching),
+            Route("claude.*", watching, where={"state": {"open", "closed"}}),  # not that it is being probed
+        )
+        self.bus = Bus(EVENTS, routes)
 
         # Who exists: started downwards, stopped upwards.
         read, self._grace, self.operations = Reader(home.database), settings.grace, Operations()
         fixed = {"price_source": settings.source, "currency": settings.currency}
         hands = (2 * settings.threads, 2)  # twice as many, so that the next task is there when a worker is free
-        self.system = system = edges.system(bus, lambda settled: self.database.tell(Write((), settled)))
+        self.system = system = edges.system(self.bus.publish, lambda settled: self.database.tell(Write((), settled)))
         about = settings.source, settings.currency, settings.watch
         self.access = Access(
             system, self.tasks, self.trading, self.source, self.claude, read, *about, settings.claude

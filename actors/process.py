@@ -67,9 +67,9 @@ def desk_in(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, Co
     home.take()
     try:
         chosen = reading.load(home)
-        _log_to(home)
+        _log_to(home, show_events=serve)
         hooks = CountingHooks()
-        edges = Edges(lambda bus, flush: System(hooks=hooks, bus=bus, flush=flush), random.random, Programs)
+        edges = Edges(lambda publish, flush: System(hooks=hooks, publish=publish, flush=flush), random.random, Programs)
         desk = Desk(home, chosen, edges, serve=serve)
         desk.start()
         try:
@@ -95,7 +95,9 @@ def metrics_of(desk: "Desk", hooks: "CountingHooks", port: int) -> "Generator[st
     system, read = desk.system, desk.access.read
     waiting, claude = partial(queues.waiting, read), _claude_seen(read)
     exporter = Exporter(
-        Sources(system.observe, BOUNDS, hooks, system.dead_letters, desk.operations, waiting, claude)
+        Sources(
+            system.observe, BOUNDS, hooks, system.dead_letters, desk.bus.counts, desk.operations, waiting, claude
+        )
     )  # fmt: skip
     try:
         exporter.serve(port)
@@ -201,7 +203,7 @@ def _claude_seen(read: "Reader") -> "Claude":
     )  # fmt: skip
 
 
-def _log_to(home: "Home") -> None:
+def _log_to(home: "Home", *, show_events: bool) -> None:
     logging.raiseExceptions = False  # a log that cannot be written, on a full disk, is no reason to print stacks
     try:
         handler = logging.handlers.RotatingFileHandler(home.log, maxBytes=5_000_000, backupCount=1, encoding="utf-8")
@@ -209,3 +211,6 @@ def _log_to(home: "Home") -> None:
         raise home.unusable(error) from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    shown = logging.StreamHandler()
+    shown.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    logging.getLogger("troupe.events").handlers = [shown] if show_events else []  # whoever watches reads no log

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from messages.addresses import Down
-from messages.claude import BreakerChanged
+from messages.events import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,4 +12,4 @@ class ServerEnded:
     cause: str
 
 
-Message = Down | BreakerChanged | ServerEnded
+Message = Event | ServerEnded

@@ -43,6 +43,7 @@ RUNNING: Final = UpDown("actor.running", "{actor}", ("actor",), "1 if the actor 
 FAILURES: Final = Counter("actor.failures", "{failure}", ("actor", "error_type"), "Crashes.")
 RESTARTS: Final = Counter("actor.restarts", "{restart}", ("actor",), "Crashes after which it was, or is, built anew.")
 DEAD_LETTERS: Final = Counter("actor.dead_letters", "{message}", ("actor", "reason"), "Messages nobody will handle.")
+EVENTS: Final = Counter("bus.events", "{event}", ("event", "actor", "outcome"), "Events that an actor subscribes to.")
 
 OPERATIONS: Final = Counter("db.operations", "{operation}", ("operation", "table", "outcome"), "Statements written.")
 QUEUE_DEPTH: Final = UpDown("queue.depth", "{task}", ("queue",), "Tasks that wait.")

@@ -19,6 +19,7 @@ from telemetry.instruments import (
     CLAUDE_DURATION,
     CLAUDE_QUERIES,
     DEAD_LETTERS,
+    EVENTS,
     FAILURES,
     FALSE_ACCEPTS,
     FALSE_REJECTS,
@@ -72,6 +73,7 @@ def numbers(sources: Sources) -> dict[Instrument, Callable[[], Points]]:
         FAILURES: partial(_failures, sources),
         RESTARTS: partial(_restarts, sources),
         DEAD_LETTERS: partial(_dead_letters, sources),
+        EVENTS: partial(_events, sources),
         OPERATIONS: partial(_operations, sources),
         QUEUE_DEPTH: lambda: [((queue,), waiting) for queue, waiting in sources.queue_depth().items()],
         CLAUDE_QUERIES: partial(_queries, sources),
@@ -148,6 +150,10 @@ def _restarts(sources: Sources) -> Points:
 def _dead_letters(sources: Sources) -> Points:
     never = {(seen.actor, reason): 0 for seen in sources.actors() for reason in REASONS}
     return (never | dict(sources.dead_letters)).items()
+
+
+def _events(sources: Sources) -> Points:
+    return (sources.events() or {("", "", ""): 0}).items()
 
 
 def _operations(sources: Sources) -> Points:

@@ -100,15 +100,17 @@ class Claude:
 class Sources:
     """Read on the scraping thread while others write: a figure may be one behind, none is torn.
 
-    `bounds` are those of the actors' meters, in seconds. `dead_letters` counts by (actor, reason), `operations` by
-    (operation, table, outcome). `queue_depth` says how many tasks wait in each queue, also in empty ones; if it, or one
-    of `claude`, raises, that is logged and what it would have said is missing from the answer, nothing else.
+    `bounds` are those of the actors' meters, in seconds. `dead_letters` counts by (actor, reason), `events` by
+    (event, actor, outcome), also where there were none, `operations` by (operation, table, outcome).
+    `queue_depth` says how many tasks wait in each queue, also in empty ones; if it, or one of `claude`, raises, that is
+    logged and what it would have said is missing from the answer, nothing else.
     """
 
     actors: Callable[[], Iterable[Observed]]
     bounds: Sequence[float]
     hooks: CountingHooks
     dead_letters: Mapping[tuple[str, str], int]
+    events: Callable[[], Mapping[tuple[str, str, str], int]]
     operations: Mapping[tuple[str, str, str], int]
     queue_depth: Callable[[], Mapping[str, int]]
     claude: Claude

@@ -1,6 +1,7 @@
 """A home in a directory of the test's own, and a sample desk that runs in it."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,3 +47,12 @@ def desk(home: Home) -> Iterator[StagedDesk]:
     staged = StagedDesk(home).start()
     yield staged
     staged.stop()
+
+
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Threads take turns as often as the interpreter can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)

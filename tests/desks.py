@@ -11,7 +11,6 @@ from actors.console.report import Report, report
 from actors.console.rounds import Asked
 from actors.desk import Desk, Edges
 from actors.domain.holdings import HoldingsFile
-from actors.kernel.bus import Bus
 from actors.kernel.testing import TestSystem
 from actors.settings.reading import Settings
 from messages.addresses import Refused, ReplyTo
@@ -38,6 +37,7 @@ class StagedDesk:
         seed: int = 0,
         at: float = 0.0,
         chance: Callable[[], float] = lambda: 0.5,
+        serve: bool = False,
     ) -> None:
         self.home, self.settings, self._seed, self._at = (
             home,
@@ -45,11 +45,13 @@ class StagedDesk:
             seed,
             at,
         )
-        self.desk = Desk(home, self.settings, Edges(self._system, chance, self._programs), serve=False)
+        self.desk = Desk(home, self.settings, Edges(self._system, chance, self._programs), serve=serve)
         self.access, self.read = self.desk.access, self.desk.access.read
 
-    def _system(self, bus: Bus, flush: Callable[[ReplyTo[Committed | Refused]], None]) -> TestSystem:
-        self.system = TestSystem(self._seed, bus=bus, flush=flush)
+    def _system(
+        self, publish: Callable[[object], None], flush: Callable[[ReplyTo[Committed | Refused]], None]
+    ) -> TestSystem:
+        self.system = TestSystem(self._seed, publish=publish, flush=flush)
         self.system.manual.manual.now = self._at
         return self.system
 

@@ -18,7 +18,7 @@ from storage.home import Home
 
 PATIENCE = 0.25
 """Seconds for those who are being answered; a stop leaves each actor but a share of half the grace."""
-_log = logging.getLogger("troupe.console")
+_events = logging.getLogger("troupe.events")
 
 
 class Console:
@@ -64,9 +64,11 @@ class Console:
         """The whole protocol."""
         match message:
             case Down():
-                _log.error("%s is down: %s; it is tried again each minute", message.actor, message.cause)
+                _events.error("%s is down: %s; it is tried again each minute", message.actor, message.cause)
+            case BreakerChanged(state="closed"):
+                _events.info("Claude can be asked again")
             case BreakerChanged():
-                _log.warning("Claude's breaker is %s: %s %s", message.state, message.cause, message.sentence)
+                _events.warning("Claude is not asked for now (%s): %s", message.cause, message.sentence)
             case ServerEnded():
                 raise RuntimeError(f"the HTTP server has ended: {message.cause}")
             case _:

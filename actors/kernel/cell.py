@@ -46,15 +46,14 @@ class Cell(Runner):
 
     # On anyone's thread
 
-    def deliver(self, message: Any, /) -> None:
+    def deliver(self, message: Any, /) -> bool:
         """Take a message unless there are too many; of events half as many as of requests."""
-        mailbox = self.mailbox
-        if (waiting := mailbox.qsize() + len(mailbox.kept)) >= self._capacity_for_events and (
-            waiting >= self._capacity or request(message) is None
-        ):
-            self.system.bury(self.name, message, "full")
-        else:
+        waiting = (mailbox := self.mailbox).qsize() + len(mailbox.kept)
+        if room := waiting < self._capacity_for_events or (waiting < self._capacity and request(message) is not None):
             mailbox.put(Post(message, copy_context(), self._monotonic()))
+        else:
+            self.system.bury(self.name, message, "full")
+        return room
 
     def call(self, action: Callable[[], None]) -> None:
         """Have the kernel's own `action` run on the cell's thread."""
@@ -157,7 +156,7 @@ class Cell(Runner):
         self.retry_at = self.system.clock.utc() + round(retry_in * 1e6) if retry_in else 0
         self.mailbox.drop_kept()
         if new:
-            self.system.bus.publish(Down(self.name, self.cause))
+            self.system.publish(Down(self.name, self.cause))
 
     def end_incarnation(self, code: str, why: str, error: BaseException | None = None) -> None:
         """Void its replies and timers, refuse what it still owes, and let it release what it owns."""

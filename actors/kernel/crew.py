@@ -52,12 +52,13 @@ class Crew:
         self.runners = [Member(number, self) for number in range(1, size + 1)]
         self.ends = tuple(member.ended for member in self.runners)
 
-    def deliver(self, message: Any, /) -> None:
+    def deliver(self, message: Any, /) -> bool:
         """Take a message unless there are too many."""
-        if len(self.mailbox) >= self._capacity:
-            self.system.bury(self.name, message, "full")
-        else:
+        if room := len(self.mailbox) < self._capacity:
             self.mailbox.put(Post(message, copy_context(), self.system.clock.monotonic()))
+        else:
+            self.system.bury(self.name, message, "full")
+        return room
 
     def ask_to_stop(self) -> None:
         """Have what waits handled, and then everyone leave."""

@@ -39,12 +39,15 @@ class Return(ReplyTo[Any]):
 
 
 class Me(Generic[M_contra]):
-    """An incarnation's own name, clock and ways to be told. All that it set going is void after a crash."""
+    """An incarnation's own name, clock and ways to be told. All that it set going is void after a crash.
 
-    __slots__ = ("_cell", "clock", "name")
+    `publish` tells an event to everyone who is routed to; only what is committed may be said.
+    """
+
+    __slots__ = ("_cell", "clock", "name", "publish")
 
     def __init__(self, cell: Cell) -> None:
-        self._cell, self.name, self.clock = cell, cell.name, cell.system.clock
+        self._cell, self.name, self.clock, self.publish = cell, cell.name, cell.system.clock, cell.system.publish
 
     def reply_to(self, about: object, *, of: Ref[Any], within: float) -> ReplyTo[M_contra]:
         """A return address for one request to `of`: exactly one message comes, an answer or Refused.
@@ -64,10 +67,6 @@ class Me(Generic[M_contra]):
             cell.mailbox.put(Post(message, Context(), system.clock.monotonic(), self))
 
         system.scheduler.later(seconds, post)
-
-    def publish(self, event: object) -> None:
-        """Tell everyone who is routed to; only what is committed may be said."""
-        self._cell.system.bus.publish(event)
 
     def take_waiting(self, kind: type[T], limit: int) -> list[T]:
         """Up to so many more messages of this type that stand next in the mailbox, to be done together.

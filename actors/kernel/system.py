@@ -10,7 +10,6 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
-from actors.kernel.bus import Bus
 from actors.kernel.cell import Cell
 from actors.kernel.crew import Crew
 from actors.kernel.edges import Promise, refuse_to_wait
@@ -35,6 +34,7 @@ class StartFailed(TroupeError):
 class System:
     """Actors are started in the order in which they are added, and stopped in reverse.
 
+    `publish` tells an event to whoever is to know, in the caller's thread.
     `flush` sends an empty write to the writer; a rebuilt actor starts only when that is answered.
     `patience` is how many seconds a message may take before the watchdog names it.
     """
@@ -43,12 +43,12 @@ class System:
         self,
         *,
         hooks: Hooks,
-        bus: Bus | None = None,
+        publish: Callable[[object], None] = lambda _: None,
         flush: Callable[[ReplyTo[Any]], None] | None = None,
         patience: float = 10.0,
         scheduler: Scheduler | None = None,
     ) -> None:
-        self.hooks, self.bus, self.flush = hooks, bus or Bus(), flush
+        self.hooks, self.publish, self.flush = hooks, publish, flush
         self.scheduler: Scheduler = scheduler or ThreadScheduler()
         self.clock, self.failed = self.scheduler.clock, Future[str]()
         self.dead_letters, self.cells = Counter[tuple[str, str]](), list[Cell | Crew]()

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
-from actors.kernel.bus import Bus
 from actors.kernel.cell import Cell
 from actors.kernel.hooks import Hooks
 from actors.kernel.runner import Runner
@@ -100,12 +99,12 @@ class TestSystem(System):
         self,
         seed: int = 0,
         *,
-        bus: Bus | None = None,
+        publish: Callable[[object], None] = lambda _: None,
         flush: Callable[[ReplyTo[Any]], None] | None = None,
         patience: float = 10.0,
     ) -> None:
         self.seed, self.manual, self.recorder = seed, ManualScheduler(), Recorder()
-        super().__init__(hooks=self.recorder, bus=bus, flush=flush, patience=patience, scheduler=self.manual)
+        super().__init__(hooks=self.recorder, publish=publish, flush=flush, patience=patience, scheduler=self.manual)
         self._random, self._runners, self._crash_in = random.Random(seed), list[Runner](), dict[str, int]()
 
     def crash(self, ref: Ref[Any], *, after: int = 0) -> None:

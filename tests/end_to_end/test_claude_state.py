@@ -7,7 +7,7 @@ from signal import SIGTERM
 import pytest
 
 from tests.claude_safely import environment
-from tests.end_to_end.places import NOTICE, Place
+from tests.end_to_end.places import NOTICE, Place, until
 from tests.stub import failures
 from tests.stub.server import Stub
 from tests.telemetry.scraping import Scrape
@@ -73,6 +73,7 @@ def test_claude_shows_an_open_breaker_and_a_reset_closes_it_beside_a_desk_and_wi
     program = asking.serve()
     still = asking.run("claude", "--json").json
     beside = asking.run("claude", "--reset", "--json")
+    until(lambda: "Claude can be asked again" in program.err, "whoever watches the desk is told")
     program.send(SIGTERM)
     program.wait()
 
@@ -137,6 +138,7 @@ def test_metrics_of_a_desk_that_serves_say_what_was_asked_and_go_on_after_a_rest
         assert each("claude_cost_usd_total") == pytest.approx(cost / 1e9)
         assert each("claude_breaker_state", state="closed") == 1
         assert each("claude_abstain_ratio") == 0.2
+        assert each("bus_events_total", event="claude.BreakerChanged", actor="console", outcome="told") == 0
         assert each("claude_grounding_false_accept_ratio") == 0
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from actors.domain.bars import last
-from actors.kernel.bus import Bus
 from actors.kernel.me import Actor, Me
 from actors.kernel.supervision import CRASHES, Policy
 from actors.kernel.testing import Probe, TestSystem
@@ -112,10 +111,10 @@ class StormySystem(TestSystem):
         seed: int,
         storm: Storm,
         rooms: Mapping[str, int],
-        bus: Bus,
+        publish: Callable[[object], None],
         flush: Callable[[ReplyTo[Committed | Refused]], None],
     ) -> None:
-        super().__init__(seed, bus=bus, flush=self._settle_in_a_crowd)
+        super().__init__(seed, publish=publish, flush=self._settle_in_a_crowd)
         self._flush = flush
         self._storm, self._rooms, self._refs = storm, rooms, dict[str, Ref[Any]]()
         self.living, self.submitted = dict[str, Any](), list[tuple[str, Probe[Submitted | Refused]]]()

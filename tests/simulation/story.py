@@ -15,7 +15,6 @@ from actors.console.access import Access, DeskFailed, DeskRefused
 from actors.console.imports import import_holdings
 from actors.console.rounds import Asked, RoundFailed, begin, ended
 from actors.desk import TOLD, Desk, Edges
-from actors.kernel.bus import Bus
 from actors.kernel.supervision import RETRY
 from actors.kernel.system import StartFailed
 from actors.kernel.testing import InjectedCrash
@@ -147,9 +146,11 @@ class Story:
             self._desk.start()
         return self._desk.access
 
-    def _make_system(self, bus: Bus, flush: Callable[[ReplyTo[Committed | Refused]], None]) -> StormySystem:
+    def _make_system(
+        self, publish: Callable[[object], None], flush: Callable[[ReplyTo[Committed | Refused]], None]
+    ) -> StormySystem:
         self.lives += 1
-        self._system = StormySystem(100 * self.seed + self.lives, self.storm, self.rooms, bus, flush)
+        self._system = StormySystem(100 * self.seed + self.lives, self.storm, self.rooms, publish, flush)
         self._system.manual.manual.now = self._now
         return self._system
 

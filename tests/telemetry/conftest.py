@@ -1,4 +1,3 @@
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -12,12 +11,3 @@ def watched() -> Iterator[Watched]:
     watched.start()
     yield watched
     watched.end()
-
-
-@pytest.fixture
-def restless() -> Iterator[None]:
-    """Threads take turns as often as the interpreter can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)

@@ -72,12 +72,13 @@ class Watched:
         queue_depth: Callable[[], Mapping[str, int]] = lambda: {"analysis": 2, "data": 0},
         bounds: Sequence[float] = BOUNDS,
         claude: Claude | None = None,
+        events: Callable[[], Mapping[tuple[str, str, str], int]] = Counter[tuple[str, str, str]],
     ) -> None:
         self.hooks, self.operations = CountingHooks(), Counter[tuple[str, str, str]]()
         self.system, self.counter = System(hooks=self.hooks), Ref[CounterMessage]("counter")
         self.system.add(self.counter, CounterActor, capacity=4)
-        seen = self.system.observe, bounds, self.hooks, self.system.dead_letters, self.operations
-        self.sources = Sources(*seen, queue_depth, claude or Asked().claude)
+        seen = self.system.observe, bounds, self.hooks, self.system.dead_letters
+        self.sources = Sources(*seen, events, self.operations, queue_depth, claude or Asked().claude)
         self.exporter = Exporter(self.sources)
 
     def start(self) -> None:

@@ -6,11 +6,14 @@ from typing import get_args
 
 import pytest
 
+from actors.bus import Bus, Route
 from actors.kernel.edges import Promise
 from actors.kernel.hooks import BOUNDS
 from actors.kernel.system import SENTENCES, STOP_DESK
+from actors.kernel.testing import Probe
 from messages.addresses import Ref, Refused
-from messages.claude import Cause
+from messages.claude import BreakerChanged, Cause
+from messages.events import EVENTS
 from storage.breaker import State
 from telemetry.instruments import CLAUDE_BOUNDS, OUTCOMES, REASONS, STATES
 from telemetry.readings import numbers
@@ -35,6 +38,7 @@ def test_every_metric_asked_for_is_there_before_anything_has_happened(watched: W
         "actor_processing_time_seconds",
         "actor_restarts",
         "actor_running",
+        "bus_events",
         "claude_abstain_ratio",
         "claude_breaker_state",
         "claude_breaker_transitions",
@@ -57,6 +61,7 @@ def test_every_metric_asked_for_is_there_before_anything_has_happened(watched: W
     assert scrape("claude_query_duration_seconds_bucket", le="+Inf") == 0
     assert scrape("db_operations_total", operation="", table="", outcome="") == 0
     assert scrape("queue_depth", queue="data") == 0
+    assert scrape("bus_events_total", event="", actor="", outcome="") == 0
     assert scrape("actor_failures_total", actor="counter", error_type="") == 0
     assert scrape("actor_restarts_total", actor="counter") == 0
     assert [scrape("actor_dead_letters_total", actor="counter", reason=reason) for reason in REASONS] == [0, 0, 0]
@@ -194,6 +199,24 @@ def test_operations_of_the_database_are_counted_as_they_stand(watched: Watched) 
     assert first("db_operations_total", operation="insert", table="tasks", outcome="done") == 3
     assert second("db_operations_total", operation="insert", table="tasks", outcome="done") == 4
     assert len(first.of("db_operations_total")) == len(second.of("db_operations_total")) == 1
+
+
+def test_events_are_counted_by_topic_receiver_and_what_became_of_them() -> None:
+    bus = Bus(EVENTS, [Route("claude.*", (Probe[object]("console").ref,), {"state": {"open"}})])
+    watched = Watched(events=bus.counts)
+    watched.start()
+    empty = watched.scrape()
+    bus.publish(BreakerChanged("open", "network", "no route", None))
+    bus.publish(BreakerChanged("closed", "", "", None))
+    bus.publish(BreakerChanged("half_open", "", "", None))
+
+    scrape = watched.scrape()
+    watched.end()
+
+    labels = {"event": "claude.BreakerChanged", "actor": "console"}
+    outcomes = ("told", "filtered", "full")
+    assert [empty("bus_events_total", **labels, outcome=outcome) for outcome in outcomes] == [0, 0, 0]
+    assert [scrape("bus_events_total", **labels, outcome=outcome) for outcome in outcomes] == [1, 2, 0]
 
 
 def test_a_queue_depth_that_raises_is_logged_and_leaves_the_rest_intact(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,6 +1,7 @@
 """Reading what others write: no lock, and yet nothing torn."""
 
 import threading
+from collections import Counter
 
 from actors.kernel.hooks import BOUNDS, Meters, Observed
 from actors.kernel.supervision import State
@@ -15,7 +16,8 @@ def test_messages_of_new_types_and_crashes_of_new_kinds_may_come_while_it_is_rea
     kinds = [type(f"Kind{number}", (Exception,), {}) for number in range(2_000)]
     meters, hooks = Meters(), CountingHooks()
     seen = Observed("counter", State.READY, 0, "", {"counter-1": meters})
-    sources = Sources(lambda: [seen], BOUNDS, hooks, {}, {}, dict[str, int], Asked().claude)
+    none = Counter[tuple[str, str, str]]()
+    sources = Sources(lambda: [seen], BOUNDS, hooks, {}, lambda: none, none, dict[str, int], Asked().claude)
 
     def write() -> None:
         assert reading.wait(10)

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
+from actors.bus import Bus, Route
 from actors.claude.gateway import ClaudeGateway, Message
 from actors.claude.sessions import Fault, Heard
 from actors.database import DatabaseWriter
-from actors.kernel.bus import Bus
 from actors.kernel.me import Me
 from actors.kernel.system import STOP_DESK
 from actors.kernel.testing import Probe, TestSystem
@@ -34,6 +34,7 @@ from messages.claude import (
     Watch,
 )
 from messages.database import Write
+from messages.events import EVENTS
 from messages.values import CorrelationId, Symbol
 from storage import questions
 from storage.connections import Operations, Reader
@@ -81,8 +82,10 @@ class Gateways:
     def __post_init__(self) -> None:
         self.read, self.changes, self.asks = Reader(self.home.database), Probe[BreakerChanged]("changes"), 0
         self.database, self.claude = Ref[database.Message]("database"), Ref[Message]("claude")
-        bus = Bus({BreakerChanged: (self.changes.ref,)})
-        self.system = self.system_type(self.seed, bus=bus, flush=lambda settled: self.database.tell(Write((), settled)))
+        self.system = self.system_type(
+            self.seed, publish=Bus(EVENTS, [Route(BreakerChanged, (self.changes.ref,))]).publish,
+            flush=lambda settled: self.database.tell(Write((), settled)),
+        )  # fmt: skip
         self.system.manual.manual.now = self.at
         self.sessions = StagedSessions(self.system.scheduler.later, self._answer)
         self.system.add(self.database, self._writer, STOP_DESK, capacity=self.capacity)

@@ -6,7 +6,6 @@ from functools import partial
 
 import pytest
 
-from actors.kernel.bus import Bus
 from actors.kernel.edges import WouldBlock
 from actors.kernel.me import Me
 from actors.kernel.supervision import Policy
@@ -18,8 +17,8 @@ from tests.actors.kernel.counter import Add, Counter, CounterMessage, Crash, Do,
 class Two:
     """A counter and someone who asks it."""
 
-    def __init__(self, seed: int = 0, *, capacity: int = 1_000, bus: Bus | None = None) -> None:
-        self.system = TestSystem(seed, bus=bus)
+    def __init__(self, seed: int = 0, *, capacity: int = 1_000) -> None:
+        self.system = TestSystem(seed)
         self.counter, self.asker = Ref[CounterMessage]("counter"), Ref[CounterMessage]("asker")
         self.log, self.heard = list[object](), list[object]()
         self.system.add(self.counter, lambda me: Counter(me, self.log), capacity=capacity)
@@ -319,19 +318,6 @@ def test_a_timer_is_void_once_its_owner_was_rebuilt() -> None:
     two.system.advance(60)
 
     assert two.log == ["stop", "start"]
-
-
-def test_events_go_to_all_who_are_routed_to_by_their_type_and_to_no_one_else() -> None:
-    one, other, none = Probe[Tick]("a"), Probe[object]("b"), Probe[object]("c")
-    two = Two(bus=Bus({Tick: (one.ref, other.ref), Release: (none.ref,)}))
-
-    two.counter.tell(Do(lambda counter: counter.me.publish(Tick())))
-    two.counter.tell(Do(lambda counter: counter.me.publish(Add(1))))
-    two.system.settle()
-
-    assert one.received == [Tick()]
-    assert other.received == [Tick()]
-    assert none.received == []
 
 
 def test_the_same_seed_gives_the_same_order_and_another_seed_another() -> None:

@@ -16,7 +16,6 @@ import pytest
 from actors.claude.programs import Programs
 from actors.database import BATCH, DatabaseWriter
 from actors.desk import Desk, Edges
-from actors.kernel.bus import Bus
 from actors.kernel.edges import Promise
 from actors.kernel.me import Actor, Me
 from actors.kernel.supervision import Policy
@@ -249,12 +248,12 @@ class Staged(System):
 
     def __init__(
         self,
-        bus: Bus,
+        publish: Callable[[object], None],
         flush: Callable[[ReplyTo[Committed | Refused]], None],
         instead: Callable[[str, Actor[Any]], Actor[Any]] = lambda name, actor: actor,
     ) -> None:
         self.recorder = Watching()
-        super().__init__(hooks=self.recorder, bus=bus, flush=flush)
+        super().__init__(hooks=self.recorder, publish=publish, flush=flush)
         self._instead = instead
 
     def add(

@@ -2,7 +2,6 @@
 
 import pytest
 
-from actors.kernel.bus import Bus
 from actors.kernel.cell import SETTLE_WITHIN
 from actors.kernel.me import Me
 from actors.kernel.supervision import State
@@ -30,11 +29,11 @@ class Desk:
     """A writer that stops the desk, and a counter that is rebuilt once its writes have settled."""
 
     def __init__(self, seed: int = 0, *, broken_start: bool = False) -> None:
-        self.down = Probe[Down]("notifier")
+        self.down = Probe[object]("notifier")
         self.database, self.counter = Ref[WriterMessage]("database"), Ref[CounterMessage]("counter")
         self.system = TestSystem(
             seed,
-            bus=Bus({Down: (self.down.ref,)}),
+            publish=self.down.ref.tell,
             flush=lambda reply_to: self.database.tell(Write(None, reply_to)),
         )
         self.log, self.disk, self.commits, self.broken = list[object](), list[str](), list[int](), broken_start
