@@ -21,8 +21,9 @@ WORK: Final[dict[tuple[str, int], type[Work]]] = {
 """What a task's type and version mean, the newest last. A changed dataclass takes the next version; the old row keeps
 its own. A field that came with a default makes no other class: an older row decodes to the default."""
 NAMES: Final = {kind: name for name, kind in WORK.items()}
-VERSIONS: Final[dict[type[Any], int]] = {Sheet: 1, Decision: 2, Valuation: 1}
-"""The newest version of each. Decision 2 has inquiry and stand_in, which are None in a row of version 1."""
+VERSIONS: Final[dict[type[Any], int]] = {Sheet: 1, Decision: 2, Valuation: 2}
+"""The newest version of each. Decision 2 has inquiry and stand_in, which are None in a row of version 1, Valuation 2
+returns, likewise."""
 
 
 class Undecodable(TroupeError):

@@ -1,8 +1,9 @@
 """Daily bars: cutting them at a moment, adjusting them as of it, and the first reason not to use them."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Final
 
 import numpy as np
@@ -46,31 +47,46 @@ def last_session(bars: Bars) -> dt.date:
     return dt.date.fromisoformat(str(bars.sessions[-1]))
 
 
-def adjusted(bars: Bars) -> Bars:
-    """The bars adjusted for splits and dividends as of their own last one, which stays as traded.
+@dataclass(frozen=True, slots=True, eq=False)
+class Prices:
+    """Adjusted prices of one symbol; three arrays of one length."""
+
+    high: Floats
+    low: Floats
+    close: Floats
+
+    def __len__(self) -> int:
+        return len(self.close)
+
+
+def adjusted(bars: Bars, count: int) -> Prices:
+    """The last `count` prices, or all, adjusted for splits and dividends as of the last one, which stays as traded.
 
     A price is multiplied by (adj_close / close) · (last close / last adj_close). The source's adj_close looks
-    ahead, but later splits and dividends scale all of it alike and cancel out. `adj_close` of the result is its
-    close, so that adjusting again changes nothing.
-
-    Volume takes the splits alone, which are inferred: close / adj_close falls from one bar to the next by a usual
-    split ratio. A dividend of a fifth of the price or more that happens to hit such a ratio is taken for one.
+    ahead, but later splits and dividends scale all of it alike and cancel out.
     """
-    if not len(bars):
-        return bars
-    factor = bars.adj_close / bars.close
-    shares = _shares(factor)
-    factor /= factor[-1]
-    close = bars.close * factor
-    return Bars(
-        bars.sessions,
-        bars.open * factor,
-        bars.high * factor,
-        bars.low * factor,
-        close,
-        bars.volume if shares is None else bars.volume * shares,
-        close,
-    )
+    high, low, close = bars.high[-count:], bars.low[-count:], bars.close[-count:]
+    factor = bars.adj_close[-count:] / close
+    factor /= factor[-1:]
+    return Prices(high * factor, low * factor, close * factor)
+
+
+def volumes(each: Sequence[Bars], count: int) -> Floats:
+    """The last `count` volumes of each, in shares of its last bar: a matrix as of `side_by_side`.
+
+    Splits are inferred: close / adj_close falls from one bar to the next by a usual split ratio. A dividend of a
+    fifth of the price or more that happens to hit such a ratio is taken for one.
+    """
+    factor = side_by_side([bars.adj_close for bars in each], count) / side_by_side([bars.close for bars in each], count)
+    return side_by_side([bars.volume for bars in each], count) * _shares(factor)
+
+
+def side_by_side(rows: Sequence[Floats], count: int) -> Floats:
+    """A matrix with the last `count` of each row, NaN in front of a shorter one."""
+    matrix = np.full((len(rows), count), nan)
+    for number, row in enumerate(rows):
+        matrix[number, max(0, count - len(row)) :] = row[-count:]
+    return matrix
 
 
 def fault(bars: Bars) -> Fault | None:
@@ -96,24 +112,23 @@ def _rows(bars: Bars, rows: slice) -> Bars:
     )
 
 
-def _splits(factor: Floats) -> Iterator[tuple[int, float]]:
-    """Row of the first bar after, and new shares for an old one; `factor` is adj_close / close."""
-    jumps = factor[1:] / factor[:-1]
-    for before in np.flatnonzero((jumps >= SMALLEST_SPLIT) | (jumps <= 1 / SMALLEST_SPLIT)).tolist():
-        jump = float(jumps[before])
+def _splits(factor: Floats) -> Iterator[tuple[int, int, float]]:
+    """Row, column of the first bar after, and new shares for an old one; `factor` is adj_close / close."""
+    jumps = factor[:, 1:] / factor[:, :-1]
+    for row, before in np.argwhere((jumps >= SMALLEST_SPLIT) | (jumps <= 1 / SMALLEST_SPLIT)).tolist():
+        jump = float(jumps[row, before])
         size = max(jump, 1 / jump)
         off = np.abs(size / USUAL_SPLITS - 1)
         if off.min() <= SPLIT_TOLERANCE:
             usual = float(USUAL_SPLITS[off.argmin()])
-            yield before + 1, usual if jump > 1 else 1 / usual
+            yield row, before + 1, usual if jump > 1 else 1 / usual
 
 
-def _shares(factor: Floats) -> Floats | None:
-    """How many of the last bar's shares one share of each bar became; None where nothing was split."""
-    shares: Floats | None = None
-    for row, ratio in _splits(factor):
-        shares = np.ones_like(factor) if shares is None else shares
-        shares[:row] *= ratio
+def _shares(factor: Floats) -> Floats:
+    """How many of the last bar's shares one share of each bar became."""
+    shares = np.ones_like(factor)
+    for row, after, ratio in _splits(factor):
+        shares[row, :after] *= ratio
     return shares
 
 

@@ -1,18 +1,19 @@
-"""The fact sheet of a symbol: every figure the desk knows about it at the end of a session."""
+"""Fact sheets: every figure the desk knows about a symbol at the end of a session."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from math import isfinite, nan
 from typing import Final, Literal
 
 import numpy as np
 
 from actors.domain import indicators, returns
-from actors.domain.bars import adjusted, last, last_session
-from actors.domain.figures import rounded
-from messages.market import Bars
+from actors.domain.bars import Prices, adjusted, last_session, side_by_side, volumes
+from actors.domain.figures import all_rounded
+from messages.market import Bars, Floats
 from messages.research import Fact, Missing, Sheet
+from messages.trading import PortfolioReturns
 from messages.values import Symbol
 
 Unit = Literal["price", "points", "ratio"]
@@ -25,95 +26,157 @@ WINDOW: Final = 600
 at their end, so that it is the same as over all bars, in a quarter of the time for ten years of them."""
 
 
+BLOCK: Final = 32
+"""How many symbols are computed side by side: enough to share what a call of numpy costs, few enough for the caches."""
+
+
 @dataclass(frozen=True, slots=True)
-class _Group:
-    """Figures that come of one call, over bars adjusted as of their last one; `needs` is in sessions."""
+class Inputs:
+    """What the sheet of a symbol is made from.
+
+    Its `own` bars are as traded and cut at `as_of`; `portfolio` and `weight` are from the round's valuation, the weight
+    being 0 for what is not held.
+    """
+
+    symbol: Symbol
+    as_of: dt.date
+    own: Bars
+    portfolio: PortfolioReturns
+    weight: float
+
+
+class _Block:
+    """Some symbols side by side; a matrix has a row for each of them, NaN in front of its first session.
+
+    `earned` are the daily log returns of a year, `portfolio` those of the portfolio in the same sessions: the symbol
+    `has` so many sessions, and in `shared` of that year's the portfolio has a return.
+    """
+
+    def __init__(self, wanted: Sequence[Inputs]) -> None:
+        self.prices = [adjusted(each.own, WINDOW) for each in wanted]
+        self.close = side_by_side([of.close for of in self.prices], returns.YEAR + 1)
+        self.sma_50, self.sma_200 = _sma(self.prices, 50), _sma(self.prices, 200)
+        self.earned = returns.log_returns(self.close, returns.YEAR)
+        self.volume = volumes([each.own for each in wanted], 63)
+        theirs = [returns.at(each.portfolio, each.own.sessions[1:][-returns.YEAR :]) for each in wanted]
+        self.portfolio = side_by_side(theirs, returns.YEAR)
+        self.weight = np.array([each.weight for each in wanted])
+        self.has = [len(each.own) for each in wanted]
+        self.shared = np.isfinite(self.portfolio).sum(axis=1).tolist()
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """Figures that come of one call; `needs` is in sessions, with `shared` in such as the portfolio has a return in."""
 
     names: tuple[str, ...]
     unit: Unit
     source: Source
     needs: int
-    compute: Callable[[Bars], tuple[float, ...]]
+    shared: bool = field(default=False, kw_only=True)
 
 
-_GROUPS: Final = (
-    _Group(("close",), "price", "bars", 1, lambda bars: (float(bars.close[-1]),)),
-    _Group(("sma_50",), "price", "talib", 50, lambda bars: (indicators.sma(bars.close, 50),)),
-    _Group(("sma_200",), "price", "talib", 200, lambda bars: (indicators.sma(bars.close, 200),)),
-    _Group(("close_vs_sma_50",), "ratio", "talib", 50, lambda bars: (_close_vs_sma(bars, 50),)),
-    _Group(("close_vs_sma_200",), "ratio", "talib", 200, lambda bars: (_close_vs_sma(bars, 200),)),
-    _Group(("rsi_14",), "points", "talib", 15, lambda bars: (indicators.rsi(bars.close),)),
-    _Group(("macd", "macd_signal", "macd_histogram"), "price", "talib", 34, lambda bars: indicators.macd(bars.close)),
-    _Group(("atr_14",), "price", "talib", 15, lambda bars: (indicators.atr(bars.high, bars.low, bars.close),)),
-    _Group(("adx_14",), "points", "talib", 28, lambda bars: (indicators.adx(bars.high, bars.low, bars.close),)),
-    _Group(
+@dataclass(frozen=True, slots=True)
+class _One(_Figures):
+    """Computed from the prices of one symbol, where it has enough of them."""
+
+    compute: Callable[[Prices], tuple[float, ...]]
+
+    def columns(self, block: _Block) -> Floats:
+        none = (nan,) * len(self.names)
+        return np.array([self.compute(of) if len(of) >= self.needs else none for of in block.prices])
+
+
+@dataclass(frozen=True, slots=True)
+class _All(_Figures):
+    """Computed for all symbols of a block at once; NaN where there are too few sessions."""
+
+    compute: Callable[[_Block], Floats]
+
+    def columns(self, block: _Block) -> Floats:
+        return self.compute(block)[:, np.newaxis]
+
+
+_TABLE: Final = (
+    _All(("close",), "price", "bars", 1, lambda block: block.close[:, -1]),
+    _All(("sma_50",), "price", "talib", 50, lambda block: block.sma_50),
+    _All(("sma_200",), "price", "talib", 200, lambda block: block.sma_200),
+    _All(("close_vs_sma_50",), "ratio", "talib", 50, lambda block: block.close[:, -1] / block.sma_50 - 1),
+    _All(("close_vs_sma_200",), "ratio", "talib", 200, lambda block: block.close[:, -1] / block.sma_200 - 1),
+    _One(("rsi_14",), "points", "talib", 15, lambda of: (indicators.rsi(of.close),)),
+    _One(("macd", "macd_signal", "macd_histogram"), "price", "talib", 34, lambda of: indicators.macd(of.close)),
+    _One(("atr_14",), "price", "talib", 15, lambda of: (indicators.atr(of.high, of.low, of.close),)),
+    _One(("adx_14",), "points", "talib", 28, lambda of: (indicators.adx(of.high, of.low, of.close),)),
+    _One(
         ("bollinger_upper", "bollinger_middle", "bollinger_lower"),
         "price",
         "talib",
         20,
-        lambda bars: indicators.bollinger(bars.close),
+        lambda of: indicators.bollinger(of.close),
     ),
-    _Group(("volatility_63",), "ratio", "numpy", 64, lambda bars: (returns.volatility(bars.close, 63),)),
-    _Group(("volatility_252",), "ratio", "numpy", 253, lambda bars: (returns.volatility(bars.close, 252),)),
-    _Group(("max_drawdown_252",), "ratio", "numpy", 252, lambda bars: (returns.max_drawdown(bars.close, 252),)),
-    _Group(("return_21",), "ratio", "numpy", 22, lambda bars: (returns.simple_return(bars.close, 21),)),
-    _Group(("return_252",), "ratio", "numpy", 253, lambda bars: (returns.simple_return(bars.close, 252),)),
-    _Group(("volume_vs_63",), "ratio", "numpy", 63, lambda bars: (_volume_vs_mean(bars, 63),)),
+    _All(("volatility_63",), "ratio", "numpy", 64, lambda block: returns.volatility(block.close, 63)),
+    _All(("volatility_252",), "ratio", "numpy", 253, lambda block: returns.volatility(block.close, 252)),
+    _All(("max_drawdown_252",), "ratio", "numpy", 252, lambda block: returns.max_drawdown(block.close, 252)),
+    _All(("return_21",), "ratio", "numpy", 22, lambda block: returns.simple_return(block.close, 21)),
+    _All(("return_252",), "ratio", "numpy", 253, lambda block: returns.simple_return(block.close, 252)),
+    _All(("volume_vs_63",), "ratio", "numpy", 63, lambda block: _volume_vs_mean(block.volume, 63)),
+    _All(
+        ("correlation_252",),
+        "ratio",
+        "numpy",
+        253,
+        lambda block: returns.correlation(block.earned, block.portfolio),
+        shared=True,
+    ),
+    _All(("weight",), "ratio", "holdings", 0, lambda block: block.weight),
 )
+_LINES: Final = tuple((name, each.unit, each.source, each.needs, each.shared) for each in _TABLE for name in each.names)
+_IDS: Final = tuple(f"f{number}" for number in range(1, len(_LINES) + 1))
 
 
-def compute(
-    symbol: Symbol, as_of: dt.date, own: Bars, portfolio: Mapping[Symbol, Bars], weights: Mapping[Symbol, float]
-) -> Sheet:
-    """All facts about a symbol, numbered f1, f2, … in the order of the groups above, correlation and weight last.
+def compute(wanted: Sequence[Inputs]) -> list[Sheet]:
+    """The sheets wanted, in that order; what one says does not depend on which others are.
 
-    `own` and the bars of the `portfolio` are as traded and cut at `as_of`; `weights` are today's, of what is held.
-    Each value is rounded once. A figure is missing with the sessions it needs and has; where `has` is enough,
-    the prices gave no finite value, such as the RSI of a price that never moved.
-    Raises ValueError where `own` goes on after `as_of`.
+    Facts are numbered f1, f2, … in the order of the table above, each value rounded once. A figure is missing with the
+    sessions it needs and has; where `has` is enough, the prices gave no finite value, such as the RSI of a price that
+    never moved. Raises ValueError where `own` bars go on after `as_of`.
     """
-    session = last_session(own) if len(own) else as_of
-    if session > as_of:
-        raise ValueError(f"{symbol}: the bars go on to {session}, cut them at {as_of}")
-    facts, missing = list[Fact](), list[Missing]()
-    for name, value, unit, source, needs, has in _figures(symbol, own, portfolio, weights):
-        if isfinite(figure := rounded(value)):
-            known = as_of if source == "holdings" else session
-            facts.append(Fact(f"f{len(facts) + 1}", name, figure, unit, known, source))
-        else:
-            missing.append(Missing(name, needs, has))
-    return Sheet(symbol, as_of, tuple(facts), tuple(missing))
+    blocks = (wanted[first : first + BLOCK] for first in range(0, len(wanted), BLOCK))
+    return [sheet for block in blocks for sheet in _sheets(block)]
 
 
-def _figures(
-    symbol: Symbol, own: Bars, portfolio: Mapping[Symbol, Bars], weights: Mapping[Symbol, float]
-) -> Iterator[tuple[str, float, Unit, Source, int, int]]:
-    """Name, value or NaN, unit, source, and the sessions needed and had."""
-    recent, has = adjusted(last(own, WINDOW)), len(own)
+def _sheets(wanted: Sequence[Inputs]) -> Iterator[Sheet]:
+    sessions = [_session(each) for each in wanted]
+    block = _Block(wanted)
     with np.errstate(all="ignore"):
-        for group in _GROUPS:
-            values = group.compute(recent) if has >= group.needs else (nan,) * len(group.names)
-            for name, value in zip(group.names, values, strict=True):
-                yield name, value, group.unit, group.source, group.needs, has
-    yield _correlation(recent, portfolio, weights)
-    yield "weight", weights.get(symbol, 0.0), "ratio", "holdings", 0, 0
+        figures = all_rounded(np.concatenate([each.columns(block) for each in _TABLE], axis=1)).tolist()
+    for each, session, values, has, shared in zip(wanted, sessions, figures, block.has, block.shared, strict=True):
+        yield _sheet(each, session, values, has, shared + 1 if shared else 0)
 
 
-def _correlation(
-    recent: Bars, portfolio: Mapping[Symbol, Bars], weights: Mapping[Symbol, float]
-) -> tuple[str, float, Unit, Source, int, int]:
-    """Of the last 252 daily log returns with the portfolio's; all 252 sessions must have both."""
-    theirs = returns.portfolio_returns(recent.sessions[1:][-returns.YEAR :], portfolio, weights)
-    shared = int(np.isfinite(theirs).sum())
-    enough = shared == returns.YEAR
-    value = returns.correlation(returns.log_returns(recent.close, returns.YEAR), theirs) if enough else nan
-    return "correlation_252", value, "ratio", "numpy", returns.YEAR + 1, shared + 1 if shared else 0
+def _session(of: Inputs) -> dt.date:
+    """Of the last bar."""
+    session = last_session(of.own) if len(of.own) else of.as_of
+    if session > of.as_of:
+        raise ValueError(f"{of.symbol}: the bars go on to {session}, cut them at {of.as_of}")
+    return session
 
 
-def _close_vs_sma(bars: Bars, sessions: int) -> float:
-    return float(bars.close[-1]) / indicators.sma(bars.close, sessions) - 1
+def _sheet(of: Inputs, session: dt.date, figures: list[float], has: int, shares: int) -> Sheet:
+    facts, missing = list[Fact](), list[Missing]()
+    for (name, unit, source, needs, shared), figure in zip(_LINES, figures, strict=True):
+        if isfinite(figure):
+            known = of.as_of if source == "holdings" else session
+            facts.append(Fact(_IDS[len(facts)], name, figure, unit, known, source))
+        else:
+            missing.append(Missing(name, needs, shares if shared else has))
+    return Sheet(of.symbol, of.as_of, tuple(facts), tuple(missing))
 
 
-def _volume_vs_mean(bars: Bars, sessions: int) -> float:
+def _sma(each: Sequence[Prices], sessions: int) -> Floats:
+    return np.array([indicators.sma(of.close, sessions) if len(of) >= sessions else nan for of in each])
+
+
+def _volume_vs_mean(volume: Floats, sessions: int) -> Floats:
     """The last volume against the mean of the last `sessions` ones, itself among them."""
-    return float(bars.volume[-1] / bars.volume[-sessions:].sum()) * sessions
+    return volume[:, -1] / volume[:, -sessions:].sum(axis=1) * sessions

@@ -1,15 +1,18 @@
 """The jobs: each loads what it needs, computes by a pure function, and returns the effect to be committed."""
 
 import datetime as dt
+from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 
-from actors.domain import facts, valuation
+from actors.domain import facts, returns, valuation
 from actors.domain.bars import last_session
 from actors.domain.rules import STALE_DAYS
 from messages.database import Statement
 from messages.errors import TroupeError
 from messages.market import Bars
 from messages.tasks import ComputeFacts, ValuePortfolio
+from messages.trading import PortfolioReturns
 from messages.values import CorrelationId, Symbol
 from storage import bars, fact_sheets, ledger, valuations
 from storage.connections import Reader
@@ -23,25 +26,34 @@ class Impossible(TroupeError):
 
 
 def compute_facts(read: Reader, work: ComputeFacts, correlation_id: CorrelationId, now: int) -> Statement:
-    """The fact sheet of a symbol, with its weight in the round's valuation."""
+    """The fact sheet of a symbol, against the round's valuation."""
     valued = valuations.load(read, correlation_id)
     if valued is None:
         raise Impossible(f"facts of {work.symbol}: round {correlation_id} has no valuation")
-    weights = {position.symbol: position.weight for position in valued.positions}
-    portfolio = {symbol: _bars(read, symbol, work.as_of) for symbol in weights}
-    own = portfolio.get(work.symbol) or _bars(read, work.symbol, work.as_of)
-    sheet = facts.compute(work.symbol, work.as_of, own, portfolio, weights)
+    weights = valued.weights()
+    earned = valued.returns or _returns(read, weights, work.as_of)
+    own = _bars(read, work.symbol, work.as_of)
+    [sheet] = facts.compute([facts.Inputs(work.symbol, work.as_of, own, earned, weights.get(work.symbol, 0.0))])
     return fact_sheets.insert(sheet, correlation_id, now)
 
 
 def value_portfolio(
     read: Reader, work: ValuePortfolio, currency: str, correlation_id: CorrelationId, now: int
 ) -> Statement:
-    """The portfolio at the last closes up to that session, none of them older than what the rules call stale."""
+    """The portfolio at the last closes up to that session, none of them older than what the rules call stale.
+
+    Its returns are kept with it, so that the facts of each symbol need no other symbol's bars.
+    """
     held = ledger.held(read)
     closes = {position.symbol: _close(read, position.symbol, work.as_of) for position in held}
     valued = valuation.value(work.as_of, currency, held, ledger.cash(read), closes)
-    return valuations.insert(valued, correlation_id, now)
+    earned = _returns(read, valued.weights(), work.as_of)
+    return valuations.insert(replace(valued, returns=earned), correlation_id, now)
+
+
+def _returns(read: Reader, weights: Mapping[Symbol, float], as_of: dt.date) -> PortfolioReturns:
+    portfolio = {symbol: _bars(read, symbol, as_of) for symbol in weights}
+    return returns.portfolio_returns(portfolio, weights)
 
 
 def _bars(read: Reader, symbol: Symbol, as_of: dt.date) -> Bars:

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from actors.domain.bars import until
-from actors.domain.facts import compute
 from actors.domain.grounding import Code
 from actors.market.sample import SampleSource
 from messages.values import Symbol
 from storage.corpus import Case, CorpusUnreadable, load
 from storage.files import Unreadable
+from tests.actors.domain.making import sheet_of
 
 LINE: dict[str, object] = {"name": "n", "sheet": "s", "allowed": [], "answer": {}, "verdict": "good", "why": "w"}
 SHEETS = '{"listed": ["B"], "sheets": {"s": {"symbol": "A", "as_of": "2013-03-01", "facts": [], "missing": []}}}'
@@ -56,7 +56,7 @@ def test_the_sheets_are_those_of_the_sample_prices() -> None:
     for kept in {case.sheet.symbol + str(case.sheet.as_of): case.sheet for case in load()}.values():
         cut = {symbol: until(bars, kept.as_of) for symbol, bars in prices.items()}
 
-        assert compute(kept.symbol, kept.as_of, cut[kept.symbol], cut, dict.fromkeys(cut, 0.2)) == kept
+        assert sheet_of(kept.symbol, kept.as_of, cut[kept.symbol], cut, dict.fromkeys(cut, 0.2)) == kept
 
 
 def test_an_answer_is_kept_as_it_was_written(tmp_path: Path) -> None:

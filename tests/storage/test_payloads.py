@@ -2,14 +2,16 @@
 
 import datetime as dt
 import json
+import math
 from dataclasses import replace
 from decimal import Decimal
 
+import numpy as np
 import pytest
 
 from messages.research import Action, Decision, Fact, Inquiry, Missing, Sheet
 from messages.tasks import ComputeFacts, Recommend, RefreshBars, ValuePortfolio, Work
-from messages.trading import Position, Valuation
+from messages.trading import PortfolioReturns, Position, Valuation
 from messages.values import Symbol
 from storage.payloads import Undecodable, decode, decode_work, encode, encode_work
 
@@ -59,7 +61,12 @@ OLD_DECISIONS = [
 VALUATION = Valuation(
     DAY, "USD", Decimal("9223372036.854775807"), Decimal("-0.000000001"),
     (Position(AAPL, Decimal("2.5"), Decimal("430.47"), Decimal("1076.175"), 0.25, Decimal("-1")),),
+    PortfolioReturns(dt.date(2013, 2, 28), np.array([math.nan, -0.024, math.nan], "<f8").tobytes()),
 )  # fmt: skip
+OLD_VALUATION = (
+    '{"as_of":"2013-03-01","currency":"USD","value":"9223372036.854775807","cash":"-1E-9","positions":[{"symbol":"AAPL",'
+    '"quantity":"2.5","price":"430.47","value":"1076.175","weight":0.25,"unrealised":"-1"}]}'
+)
 
 
 @pytest.mark.parametrize(("work", "name", "version", "payload"), WORK)
@@ -78,7 +85,7 @@ def test_work_that_an_earlier_release_has_stored_means_what_it_meant(
 
 
 @pytest.mark.parametrize(
-    ("value", "newest"), [(SHEET, 1), (ABSTAIN, 2), (BUY, 2), (ASKED, 2), (STOOD_IN, 2), (VALUATION, 1)]
+    ("value", "newest"), [(SHEET, 1), (ABSTAIN, 2), (BUY, 2), (ASKED, 2), (STOOD_IN, 2), (VALUATION, 2)]
 )
 def test_what_was_worked_out_comes_back_exactly(value: Sheet | Decision | Valuation, newest: int) -> None:
     version, payload = encode(value)
@@ -93,6 +100,10 @@ def test_a_decision_that_an_earlier_release_has_stored_has_no_inquiry_and_no_sta
 ) -> None:
     assert decode(Decision, 1, payload) == decision
     assert (decision.inquiry, decision.stand_in) == (None, None)
+
+
+def test_a_valuation_that_an_earlier_release_has_stored_has_no_returns() -> None:
+    assert decode(Valuation, 1, OLD_VALUATION) == replace(VALUATION, returns=None)
 
 
 def test_amounts_are_stored_as_strings() -> None:

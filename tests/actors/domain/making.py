@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from actors.domain.facts import Inputs, compute
+from actors.domain.returns import portfolio_returns
 from messages.market import Bars, Floats
 from messages.research import Fact, Missing, Sheet
 from messages.values import Symbol
@@ -41,3 +43,12 @@ def sheet(values: Mapping[str, float], missing: tuple[Missing, ...] = (), closed
     """A sheet of these facts in this order; units and sources do not matter."""
     facts = (Fact(f"f{n}", name, value, "ratio", closed, "numpy") for n, (name, value) in enumerate(values.items(), 1))
     return Sheet(ACME, LAST, tuple(facts), missing)
+
+
+def sheet_of(
+    symbol: Symbol, as_of: dt.date, own: Bars, portfolio: Mapping[Symbol, Bars], weights: Mapping[Symbol, float]
+) -> Sheet:
+    """The sheet of a symbol alone, beside a portfolio of these weights."""
+    held = portfolio_returns(portfolio, weights)
+    [made] = compute([Inputs(symbol, as_of, own, held, weights.get(symbol, 0.0))])
+    return made

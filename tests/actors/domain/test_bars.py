@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from actors.domain.bars import Fault, adjusted, fault, last, last_session, until
+from actors.domain.bars import Fault, adjusted, fault, last, last_session, side_by_side, until, volumes
 from messages.market import Bars, Floats
 from messages.values import Symbol
 from tests.actors.domain.making import LAST, bars, walk
@@ -25,6 +25,12 @@ def changed(given: Bars, column: str, at: int, value: float) -> Bars:
     values: Floats = getattr(copy, column)
     values[at] = value
     return copy
+
+
+def traded(given: Bars) -> Floats:
+    """All volumes, in shares of the last bar."""
+    alone: Floats = volumes([given], len(given))[0]
+    return alone
 
 
 def test_cutting_keeps_the_session_asked_for_and_nothing_later(aapl: Bars) -> None:
@@ -54,32 +60,49 @@ def test_the_last_bars_are_as_many_as_asked_for_or_all(aapl: Bars) -> None:
 def test_the_last_bar_stays_as_traded(aapl: Bars) -> None:
     cut = until(aapl, day("2005-02-25"))
 
-    after = adjusted(cut)
+    after = adjusted(cut, 600)
 
-    for column in ("open", "high", "low", "close", "volume"):
+    for column in ("high", "low", "close"):
         assert getattr(after, column)[-1] == getattr(cut, column)[-1]
+    assert traded(cut)[-1] == cut.volume[-1]
 
 
 def test_prices_follow_the_formula_for_every_column(aapl: Bars) -> None:
-    after = adjusted(aapl)
+    after = adjusted(aapl, len(aapl))
 
     at = row(aapl, "2001-05-01")
     factor = aapl.adj_close[at] / aapl.close[at] * aapl.close[-1] / aapl.adj_close[-1]
-    for column in ("open", "high", "low", "close"):
+    for column in ("high", "low", "close"):
         assert getattr(after, column)[at] == pytest.approx(getattr(aapl, column)[at] * factor, rel=1e-12)
 
 
+def test_fewer_bars_are_adjusted_to_the_same_prices(aapl: Bars) -> None:
+    whole, end = adjusted(aapl, len(aapl)), adjusted(aapl, 600)
+
+    assert len(end) == 600
+    for column in ("high", "low", "close"):
+        np.testing.assert_array_equal(getattr(end, column), getattr(whole, column)[-600:])
+
+
 def test_adjusting_twice_changes_nothing(aapl: Bars) -> None:
-    once = adjusted(aapl)
+    once = adjusted(aapl, len(aapl))
+    again = replace(aapl, high=once.high, low=once.low, close=once.close, adj_close=once.close, volume=traded(aapl))
 
-    twice = adjusted(once)
+    twice = adjusted(again, len(again))
 
-    for column in ("open", "high", "low", "close", "volume", "adj_close"):
+    for column in ("high", "low", "close"):
         np.testing.assert_array_equal(getattr(twice, column), getattr(once, column))
+    np.testing.assert_array_equal(traded(again), again.volume)
 
 
 def test_no_bars_are_adjusted_to_no_bars() -> None:
-    assert len(adjusted(bars([]))) == 0
+    assert len(adjusted(bars([]), 600)) == 0
+
+
+def test_rows_of_several_lengths_end_together() -> None:
+    matrix = side_by_side([np.array([1.0, 2.0, 3.0]), np.array([]), np.array([4.0])], 2)
+
+    np.testing.assert_array_equal(matrix, [[2, 3], [np.nan, np.nan], [np.nan, 4]])
 
 
 @pytest.mark.parametrize(
@@ -90,7 +113,7 @@ def test_volume_is_doubled_before_a_split_of_two_for_one(
 ) -> None:
     given = until(sample[Symbol(symbol)], day(session))
 
-    factors = adjusted(given).volume / given.volume
+    factors = traded(given) / given.volume
 
     at = row(given, session)
     assert factors[at] == 1
@@ -98,7 +121,7 @@ def test_volume_is_doubled_before_a_split_of_two_for_one(
 
 
 def test_the_splits_of_the_sample_are_the_known_ones(sample: Mapping[Symbol, Bars]) -> None:
-    factors = {symbol: adjusted(given).volume / given.volume for symbol, given in sample.items()}
+    factors = {symbol: traded(given) / given.volume for symbol, given in sample.items()}
 
     assert {symbol: sorted(set(theirs.tolist())) for symbol, theirs in factors.items()} == {
         "AAPL": [1, 2, 4],
@@ -112,10 +135,10 @@ def test_the_splits_of_the_sample_are_the_known_ones(sample: Mapping[Symbol, Bar
 def test_a_special_dividend_changes_prices_and_not_volume(sample: Mapping[Symbol, Bars]) -> None:
     given = until(sample[Symbol("MSFT")], day("2004-11-15"))
 
-    after = adjusted(given)
+    after = adjusted(given, len(given))
 
     at = row(given, "2004-11-12")
-    assert after.volume[at] == given.volume[at]
+    assert traded(given)[at] == given.volume[at]
     assert after.close[at] == pytest.approx(given.close[at] / 1.1124498, rel=1e-6)
 
 
@@ -144,9 +167,7 @@ def test_a_special_dividend_changes_prices_and_not_volume(sample: Mapping[Symbol
 def test_only_a_jump_near_a_usual_ratio_is_a_split(jump: float, factor: float) -> None:
     given = bars([100, 100, 100], adj_close=[100 / jump, 100 / jump, 100])
 
-    after = adjusted(given)
-
-    assert (after.volume / given.volume).tolist() == pytest.approx([factor, factor, 1])
+    assert (traded(given) / given.volume).tolist() == pytest.approx([factor, factor, 1])
 
 
 def test_no_symbol_of_the_sample_has_a_fault(sample: Mapping[Symbol, Bars]) -> None:

@@ -8,13 +8,13 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from actors.domain.bars import adjusted, last, until
-from actors.domain.facts import WINDOW, compute
+from actors.domain.bars import Prices, adjusted, until
+from actors.domain.facts import WINDOW
 from actors.domain.indicators import adx, atr, macd, rsi
 from messages.market import Bars
 from messages.research import Missing, Sheet
 from messages.values import Symbol
-from tests.actors.domain.making import ACME, LAST, bars, walk
+from tests.actors.domain.making import ACME, LAST, bars, sheet_of, walk
 
 AAPL, FB, IBM, MSFT = Symbol("AAPL"), Symbol("FB"), Symbol("IBM"), Symbol("MSFT")
 WEIGHTS = {AAPL: 0.5, MSFT: 0.3}
@@ -45,7 +45,7 @@ NAMES = (
 
 
 def alone(own: Bars, as_of: dt.date = LAST) -> Sheet:
-    return compute(ACME, as_of, own, {}, {})
+    return sheet_of(ACME, as_of, own, {}, {})
 
 
 def of(sheet: Sheet, name: str) -> float:
@@ -58,14 +58,14 @@ def lacks(sheet: Sheet, name: str) -> Missing:
     return next(missing for missing in sheet.missing if missing.name == name)
 
 
-def indicated(given: Bars) -> tuple[float, ...]:
+def indicated(given: Prices) -> tuple[float, ...]:
     prices = given.high, given.low, given.close
     return rsi(given.close), *macd(given.close), atr(*prices), adx(*prices)
 
 
 @pytest.fixture
 def sheet(sample: Mapping[Symbol, Bars]) -> Sheet:
-    return compute(AAPL, LAST, sample[AAPL], sample, WEIGHTS)
+    return sheet_of(AAPL, LAST, sample[AAPL], sample, WEIGHTS)
 
 
 def test_facts_come_in_a_fixed_order_and_are_numbered(sheet: Sheet) -> None:
@@ -126,7 +126,7 @@ def test_volume_is_compared_with_a_mean_that_it_is_part_of() -> None:
 
 
 def test_a_young_symbol_misses_exactly_what_needs_more_sessions(sample: Mapping[Symbol, Bars]) -> None:
-    sheet = compute(FB, LAST, sample[FB], sample, WEIGHTS)
+    sheet = sheet_of(FB, LAST, sample[FB], sample, WEIGHTS)
 
     assert sheet.missing == (
         Missing("sma_200", 200, 196),
@@ -168,7 +168,7 @@ def test_a_figure_is_there_from_the_session_on_that_it_needs(name: str, needs: i
 
 
 def test_without_bars_everything_but_the_weight_is_missing() -> None:
-    sheet = compute(ACME, LAST, bars([]), {}, WEIGHTS)
+    sheet = sheet_of(ACME, LAST, bars([]), {}, WEIGHTS)
 
     assert [fact.name for fact in sheet.facts] == ["weight"]
     assert [missing.name for missing in sheet.missing] == list(NAMES[:-1])
@@ -178,7 +178,7 @@ def test_without_bars_everything_but_the_weight_is_missing() -> None:
 def test_a_price_that_never_moves_has_no_figure_that_is_not_defined_for_it() -> None:
     still = bars([50.0] * 300, volume=[0.0] * 300)
 
-    sheet = compute(ACME, LAST, still, {ACME: still}, {ACME: 1.0})
+    sheet = sheet_of(ACME, LAST, still, {ACME: still}, {ACME: 1.0})
 
     assert sheet.missing == (
         Missing("rsi_14", 15, 300),
@@ -196,26 +196,26 @@ def test_a_figure_too_large_for_a_float_is_missing() -> None:
 
 
 def test_a_symbol_alone_in_the_portfolio_correlates_fully(sample: Mapping[Symbol, Bars]) -> None:
-    sheet = compute(AAPL, LAST, sample[AAPL], {AAPL: sample[AAPL]}, {AAPL: 0.4})
+    sheet = sheet_of(AAPL, LAST, sample[AAPL], {AAPL: sample[AAPL]}, {AAPL: 0.4})
 
     assert of(sheet, "correlation_252") == 1
 
 
 def test_correlation_is_that_of_a_year_of_log_returns(sample: Mapping[Symbol, Bars]) -> None:
-    sheet = compute(IBM, LAST, sample[IBM], {AAPL: sample[AAPL]}, {AAPL: 0.4})
+    sheet = sheet_of(IBM, LAST, sample[IBM], {AAPL: sample[AAPL]}, {AAPL: 0.4})
 
     ours, theirs = (np.diff(np.log(sample[symbol].adj_close[-253:])) for symbol in (IBM, AAPL))
     assert of(sheet, "correlation_252") == pytest.approx(np.corrcoef(ours, theirs)[0, 1], rel=1e-5)
 
 
 def test_correlation_needs_a_year_of_the_portfolio_too(sample: Mapping[Symbol, Bars]) -> None:
-    sheet = compute(AAPL, LAST, sample[AAPL], {FB: sample[FB]}, {FB: 1.0})
+    sheet = sheet_of(AAPL, LAST, sample[AAPL], {FB: sample[FB]}, {FB: 1.0})
 
     assert lacks(sheet, "correlation_252") == Missing("correlation_252", 253, 196)
 
 
 def test_where_nothing_is_held_there_is_no_correlation_and_the_weight_is_nought(sample: Mapping[Symbol, Bars]) -> None:
-    sheet = compute(AAPL, LAST, sample[AAPL], {}, {})
+    sheet = sheet_of(AAPL, LAST, sample[AAPL], {}, {})
 
     assert sheet.missing == (Missing("correlation_252", 253, 0),)
     assert of(sheet, "weight") == 0.0
@@ -223,8 +223,8 @@ def test_where_nothing_is_held_there_is_no_correlation_and_the_weight_is_nought(
 
 def test_the_weight_is_the_one_given_as_of_today_and_nought_where_not_held(sample: Mapping[Symbol, Bars]) -> None:
     sunday = dt.date(2013, 3, 3)
-    held = compute(AAPL, sunday, sample[AAPL], sample, WEIGHTS).fact("weight")
-    unheld = compute(IBM, sunday, sample[IBM], sample, WEIGHTS).fact("weight")
+    held = sheet_of(AAPL, sunday, sample[AAPL], sample, WEIGHTS).fact("weight")
+    unheld = sheet_of(IBM, sunday, sample[IBM], sample, WEIGHTS).fact("weight")
 
     assert held is not None
     assert unheld is not None
@@ -272,9 +272,10 @@ def test_facts_are_the_same_whether_or_not_later_bars_exist(aapl: Bars, as_of: d
 
 def test_the_window_is_long_enough_to_be_the_whole_history(aapl: Bars) -> None:
     for end in range(WINDOW + 100, len(aapl), 250):
-        whole = adjusted(until(aapl, dt.date.fromisoformat(str(aapl.sessions[end]))))
+        cut = until(aapl, dt.date.fromisoformat(str(aapl.sessions[end])))
+        whole = adjusted(cut, len(cut))
 
-        found, expected = indicated(last(whole, WINDOW)), indicated(whole)
+        found, expected = indicated(adjusted(cut, WINDOW)), indicated(whole)
 
         assert found == pytest.approx(expected, rel=0, abs=1e-11 * whole.close[-1])
 

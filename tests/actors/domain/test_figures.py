@@ -1,11 +1,12 @@
 import math
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.domain.figures import rounded, shown
+from actors.domain.figures import all_rounded, rounded, shown
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False, max_value=1e300, min_value=-1e300)
 
@@ -30,6 +31,32 @@ def test_there_is_no_minus_zero() -> None:
 def test_what_is_no_number_stays_none() -> None:
     assert math.isnan(rounded(math.nan))
     assert rounded(-math.inf) == -math.inf
+
+
+ANY = st.floats(allow_subnormal=False) | st.floats(-1e7, 1e7)
+NEAR_TIES = st.builds(
+    lambda digits, power, step: (
+        float(np.nextafter(float(f"{digits}5e{power}"), math.copysign(math.inf, step)))
+        if step
+        else float(f"{digits}5e{power}")
+    ),
+    st.integers(100_000, 999_999),
+    st.integers(-40, 40),
+    st.integers(-1, 1),
+)
+NEAR_POWERS = st.builds(
+    lambda power, off: 10.0**power * (1 + off * 2**-52), st.integers(-300, 300), st.integers(-3, 3)
+) | st.builds(lambda power, off: 10.0**power * (1 - off), st.integers(-300, 300), st.floats(0, 1e-5))
+
+
+@given(st.lists(ANY | NEAR_TIES | NEAR_POWERS, min_size=1, max_size=40))
+def test_many_figures_are_rounded_to_the_bit_as_each_one_is(values: list[float]) -> None:
+    figures = all_rounded(np.array([values, values[::-1]]))
+
+    expected = np.array([[rounded(value) for value in values], [rounded(value) for value in values[::-1]]])
+    known = ~np.isnan(expected)
+    assert (np.isnan(figures) == ~known).all()
+    assert figures[known].tobytes() == expected[known].tobytes()
 
 
 @given(FINITE.map(rounded))

@@ -12,7 +12,7 @@ STILL = np.full(100, 50.0)
 
 
 def test_the_indicators_of_aapl_are_those_on_which_three_libraries_agree(aapl: Bars) -> None:
-    bars = adjusted(aapl)
+    bars = adjusted(aapl, len(aapl))
 
     assert indicators.rsi(bars.close) == pytest.approx(33.337867, abs=5e-7)
     assert indicators.macd(bars.close) == pytest.approx((-12.091656, -11.584484, -0.507172), abs=5e-7)

@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 
 from actors.domain.band import band, breaches
 from actors.domain.bars import until
-from actors.domain.facts import compute
 from actors.domain.rules import recommend
 from actors.domain.thesis import LONGEST, fill, placeholders
 from messages.market import Bars
 from messages.research import Action, Decision, Missing
 from messages.values import Symbol
-from tests.actors.domain.making import ACME, LAST, sheet
+from tests.actors.domain.making import ACME, LAST, sheet, sheet_of
 
 RISING = {
     "close": 120.0,
@@ -135,7 +134,7 @@ def test_prices_below_one_are_rounded_to_a_hundredth_of_a_cent() -> None:
 
 def test_a_missing_fact_is_no_view_and_says_what_it_needs(sample: Mapping[Symbol, Bars]) -> None:
     young = Symbol("FB")
-    decision = recommend(compute(young, LAST, sample[young], {}, {}))
+    decision = recommend(sheet_of(young, LAST, sample[young], {}, {}))
 
     assert decision == Decision(
         symbol=young,
@@ -231,7 +230,7 @@ def test_the_sample_of_thirteen_years_is_judged_in_every_way(aapl: Bars) -> None
     seen = set[Action]()
     for at in range(0, len(aapl), 21):
         as_of = dt.date.fromisoformat(str(aapl.sessions[at]))
-        decision = recommend(compute(ACME, as_of, until(aapl, as_of), {}, {}))
+        decision = recommend(sheet_of(ACME, as_of, until(aapl, as_of), {}, {}))
         seen.add(decision.action)
         if decision.action in (Action.BUY, Action.SELL):
             assert decision.target is not None

@@ -4,6 +4,7 @@ import datetime as dt
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -106,6 +107,33 @@ def test_facts_have_the_weight_of_the_rounds_valuation_and_zero_for_what_is_only
     weights = [sheet.fact("weight") for symbol in (ACME, IBM) if (sheet := fact_sheets.load(crew.read, ROUND, symbol))]
 
     assert [fact.value for fact in weights if fact] == [0.123, 0]
+
+
+def test_facts_take_the_portfolio_from_the_valuation_and_read_no_other_symbols_bars(crew: Crew) -> None:
+    crew.connection.commit([bars.replace(crew.read, IBM, making.bars(making.walk(300, seed=2)))])
+    crew.keep(ValuePortfolio(DAY))
+    crew.connection.commit([[Statement("DELETE FROM bars WHERE symbol = ?", (ACME,))]])
+
+    crew.keep(ComputeFacts(IBM, DAY))
+
+    sheet, ours, theirs = fact_sheets.load(crew.read, ROUND, IBM), making.walk(300, seed=2), making.walk(300)
+    fact = sheet and sheet.fact("correlation_252")
+    expected = np.corrcoef(np.diff(np.log(ours[-253:])), np.diff(np.log(theirs[-253:])))[0, 1]
+    assert fact
+    assert fact.value == pytest.approx(expected, rel=1e-5)
+
+
+def test_facts_of_a_round_that_an_earlier_release_has_valued_are_the_same(crew: Crew) -> None:
+    crew.keep(ValuePortfolio(DAY))
+    now = crew.run(ComputeFacts(ACME, DAY))
+    valued = valuations.load(crew.read, ROUND)
+    assert valued is not None
+    crew.connection.commit([[Statement("DELETE FROM valuations")]])
+    old = valuations.insert(replace(valued, returns=None), ROUND, 0)
+    stored = str(old.values[3]).replace(',"returns":null', "")
+    crew.connection.commit([[replace(old, values=(*old.values[:2], 1, stored, 0))]])
+
+    assert crew.run(ComputeFacts(ACME, DAY)) == now
 
 
 def test_facts_before_the_valuation_are_impossible(crew: Crew) -> None:
