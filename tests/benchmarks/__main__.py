@@ -6,7 +6,8 @@
 import argparse
 from collections.abc import Sequence
 
-from tests.benchmarks import gateway, gateway_faults
+from tests.benchmarks import facts, gateway, gateway_faults
+from tests.benchmarks.facts import FACTS
 from tests.benchmarks.gateway import GATEWAY
 from tests.benchmarks.gateway_faults import GATEWAY_FAULTS
 from tests.benchmarks.kernel import KERNEL
@@ -17,10 +18,15 @@ from tests.benchmarks.start import START
 BENCHMARKS: dict[str, Benchmark] = {
     "kernel": KERNEL,
     "start": START,
+    "facts": FACTS,
     "gateway": GATEWAY,
     "gateway-faults": GATEWAY_FAULTS,
 }
-SMALL: dict[str, Benchmark] = {"gateway": gateway.SMALL, "gateway-faults": gateway_faults.SMALL}
+SMALL: dict[str, Benchmark] = {
+    "facts": facts.SMALL,
+    "gateway": gateway.SMALL,
+    "gateway-faults": gateway_faults.SMALL,
+}
 """With smaller sizes, where there are any."""
 
 

@@ -22,7 +22,7 @@ def test_without_a_name_they_are_listed(capsys: pytest.CaptureFixture[str]) -> N
     main([])
 
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
-        "kernel", "start", "gateway", "gateway-faults",
+        "kernel", "start", "facts", "gateway", "gateway-faults",
     ]  # fmt: skip
 
 
@@ -63,6 +63,12 @@ def test_the_keys_of_the_gateways_are_the_documented_ones() -> None:
     assert list(BENCHMARKS["gateway-faults"].wanted) == [
         "wrong_ends", "left_programs", "memory_growth", "left_directories", "gated",
     ]  # fmt: skip
+
+
+def test_the_facts_benchmark_runs_and_its_key_is_the_documented_one(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["facts", "--quick", "--json"])
+
+    assert list(json.loads(capsys.readouterr().out)["ratios"]) == ["facts_of_talib", "symbol_us"]
 
 
 def test_bars_stand_against_what_is_wanted_and_figures_for_comparison_have_none() -> None:
