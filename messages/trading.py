@@ -85,9 +85,21 @@ class Valuation:
     positions: tuple[Position, ...]
     returns: PortfolioReturns | None = None
 
-    def weights(self) -> dict[Symbol, float]:
-        """The weight of each symbol held."""
-        return {position.symbol: position.weight for position in self.positions}
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """One symbol's share of the whole value."""
+
+    symbol: Symbol
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Of a valuation what facts need: nothing that is exact, and so read in an eighth of the time."""
+
+    positions: tuple[Weight, ...]
+    returns: PortfolioReturns | None = None
 
 
 Message = Import | Committed | Refused

@@ -7,7 +7,7 @@ import msgspec
 from messages.errors import TroupeError
 from messages.research import Decision, Sheet
 from messages.tasks import ComputeFacts, Recommend, RefreshBars, ValuePortfolio, Work
-from messages.trading import Valuation
+from messages.trading import Valuation, Weights
 
 T = TypeVar("T")
 
@@ -21,9 +21,9 @@ WORK: Final[dict[tuple[str, int], type[Work]]] = {
 """What a task's type and version mean, the newest last. A changed dataclass takes the next version; the old row keeps
 its own. A field that came with a default makes no other class: an older row decodes to the default."""
 NAMES: Final = {kind: name for name, kind in WORK.items()}
-VERSIONS: Final[dict[type[Any], int]] = {Sheet: 1, Decision: 2, Valuation: 2}
+VERSIONS: Final[dict[type[Any], int]] = {Sheet: 1, Decision: 2, Valuation: 2, Weights: 2}
 """The newest version of each. Decision 2 has inquiry and stand_in, which are None in a row of version 1, Valuation 2
-returns, likewise."""
+returns, likewise. Weights are read from a valuation's row, and so have its versions."""
 
 
 class Undecodable(TroupeError):

@@ -1,7 +1,7 @@
 """What the portfolio was worth: table `valuations`, one row for each round."""
 
 from messages.database import Statement
-from messages.trading import Valuation
+from messages.trading import Valuation, Weights
 from messages.values import CorrelationId
 from storage.connections import Reader
 from storage.payloads import decode, encode
@@ -17,6 +17,16 @@ def insert(valuation: Valuation, correlation_id: CorrelationId, now: int) -> Sta
 
 def load(read: Reader, correlation_id: CorrelationId) -> Valuation | None:
     """The valuation of a round, if it was made. Raises Undecodable."""
+    row = _row(read, correlation_id)
+    return None if row is None else decode(Valuation, *row)
+
+
+def weights(read: Reader, correlation_id: CorrelationId) -> Weights | None:
+    """Of that valuation what facts need. Raises Undecodable."""
+    row = _row(read, correlation_id)
+    return None if row is None else decode(Weights, *row)
+
+
+def _row(read: Reader, correlation_id: CorrelationId) -> tuple[int, str] | None:
     sql = "SELECT version, payload FROM valuations WHERE correlation_id = ?"
-    rows = read.rows(tuple[int, str], sql, correlation_id)
-    return decode(Valuation, *rows[0]) if rows else None
+    return next(iter(read.rows(tuple[int, str], sql, correlation_id)), None)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from math import isfinite, nan
 from typing import Final, Literal
 
+import msgspec
 import numpy as np
 
 from actors.domain import indicators, returns
@@ -26,7 +27,7 @@ WINDOW: Final = 600
 at their end, so that it is the same as over all bars, in a quarter of the time for ten years of them."""
 
 
-BLOCK: Final = 32
+BLOCK: Final = 64
 """How many symbols are computed side by side: enough to share what a call of numpy costs, few enough for the caches."""
 
 
@@ -163,14 +164,22 @@ def _session(of: Inputs) -> dt.date:
 
 
 def _sheet(of: Inputs, session: dt.date, figures: list[float], has: int, shares: int) -> Sheet:
-    facts, missing = list[Fact](), list[Missing]()
+    facts, missing = list[dict[str, object]](), list[Missing]()
     for (name, unit, source, needs, shared), figure in zip(_LINES, figures, strict=True):
         if isfinite(figure):
-            known = of.as_of if source == "holdings" else session
-            facts.append(Fact(_IDS[len(facts)], name, figure, unit, known, source))
+            id_, known = _IDS[len(facts)], of.as_of if source == "holdings" else session
+            facts.append({"id": id_, "name": name, "value": figure, "unit": unit, "as_of": known, "source": source})
         else:
             missing.append(Missing(name, needs, shares if shared else has))
-    return Sheet(of.symbol, of.as_of, tuple(facts), tuple(missing))
+    return Sheet(of.symbol, of.as_of, _made(facts), tuple(missing))
+
+
+def _made(facts: list[dict[str, object]]) -> tuple[Fact, ...]:
+    """The same as calling Fact for each, in half the time: Python sets the fields of a frozen class one by one."""
+    return msgspec.convert(facts, tuple[Fact, ...])
+
+
+_made([])  # Here, once: msgspec 0.22 crashes the process where two threads look at a new type at the same time.
 
 
 def _sma(each: Sequence[Prices], sessions: int) -> Floats:
@@ -179,4 +188,5 @@ def _sma(each: Sequence[Prices], sessions: int) -> Floats:
 
 def _volume_vs_mean(volume: Floats, sessions: int) -> Floats:
     """The last volume against the mean of the last `sessions` ones, itself among them."""
-    return volume[:, -1] / volume[:, -sessions:].sum(axis=1) * sessions
+    ratio: Floats = volume[:, -1] / volume[:, -sessions:].sum(axis=1) * sessions
+    return ratio

@@ -33,19 +33,22 @@ def log_returns(close: Floats, sessions: int) -> Floats:
 
 def simple_return(close: Floats, sessions: int) -> Floats:
     """Close against the one `sessions` earlier, minus 1."""
-    return close[:, -1] / close[:, -sessions - 1] - 1
+    gained: Floats = close[:, -1] / close[:, -sessions - 1] - 1
+    return gained
 
 
 def volatility(close: Floats, sessions: int) -> Floats:
     """Standard deviation (ddof 1) of the last `sessions` daily log returns, times √252."""
     off = _off_mean(log_returns(close, sessions))
-    return np.sqrt(np.vecdot(off, off) / (sessions - 1) * YEAR)
+    deviation: Floats = np.sqrt(np.vecdot(off, off) / (sessions - 1) * YEAR)
+    return deviation
 
 
 def max_drawdown(close: Floats, sessions: int) -> Floats:
     """The deepest fall from a high before it within the last `sessions` closes, as a ratio from -1 to 0."""
     recent = close[:, -sessions:]
-    return (recent / np.maximum.accumulate(recent, axis=1)).min(axis=1) - 1
+    deepest: Floats = (recent / np.maximum.accumulate(recent, axis=1)).min(axis=1) - 1
+    return deepest
 
 
 def portfolio_returns(portfolio: Mapping[Symbol, Bars], weights: Mapping[Symbol, float]) -> PortfolioReturns:
@@ -81,7 +84,8 @@ def correlation(one: Floats, other: Floats) -> Floats:
     a, b = _off_mean(one), _off_mean(other)
     aa, bb = np.vecdot(a, a), np.vecdot(b, b)
     moves = np.minimum(aa, bb) > one.shape[1] * STILL**2
-    return np.divide(np.vecdot(a, b), np.sqrt(aa * bb), out=np.full(len(one), nan), where=moves)
+    found: Floats = np.divide(np.vecdot(a, b), np.sqrt(aa * bb), out=np.full(len(one), nan), where=moves)
+    return found
 
 
 def _off_mean(values: Floats) -> Floats:

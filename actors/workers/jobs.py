@@ -27,10 +27,10 @@ class Impossible(TroupeError):
 
 def compute_facts(read: Reader, work: ComputeFacts, correlation_id: CorrelationId, now: int) -> Statement:
     """The fact sheet of a symbol, against the round's valuation."""
-    valued = valuations.load(read, correlation_id)
+    valued = valuations.weights(read, correlation_id)
     if valued is None:
         raise Impossible(f"facts of {work.symbol}: round {correlation_id} has no valuation")
-    weights = valued.weights()
+    weights = {position.symbol: position.weight for position in valued.positions}
     earned = valued.returns or _returns(read, weights, work.as_of)
     own = _bars(read, work.symbol, work.as_of)
     [sheet] = facts.compute([facts.Inputs(work.symbol, work.as_of, own, earned, weights.get(work.symbol, 0.0))])
@@ -47,7 +47,8 @@ def value_portfolio(
     held = ledger.held(read)
     closes = {position.symbol: _close(read, position.symbol, work.as_of) for position in held}
     valued = valuation.value(work.as_of, currency, held, ledger.cash(read), closes)
-    earned = _returns(read, valued.weights(), work.as_of)
+    weights = {position.symbol: position.weight for position in valued.positions}
+    earned = _returns(read, weights, work.as_of)
     return valuations.insert(replace(valued, returns=earned), correlation_id, now)
 
 

@@ -6,13 +6,13 @@ from decimal import Decimal
 
 import pytest
 
-from messages.trading import Valuation
+from messages.trading import Valuation, Weight, Weights
 from messages.values import CorrelationId, Symbol
 from storage import decisions, fact_sheets, valuations
 from storage.connections import Reader, StatementFailed, WriteConnection
 from storage.decisions import Views
 from storage.payloads import Undecodable
-from tests.storage.test_payloads import ABSTAIN, BUY, SHEET, VALUATION
+from tests.storage.test_payloads import AAPL, ABSTAIN, BUY, SHEET, VALUATION
 
 ONE, OTHER = CorrelationId("1" * 32), CorrelationId("2" * 32)
 IBM = Symbol("IBM")
@@ -25,6 +25,9 @@ def test_each_round_has_its_own_valuation(connection: WriteConnection, read: Rea
     assert valuations.load(read, ONE) == VALUATION
     assert valuations.load(read, OTHER) == empty
     assert valuations.load(read, CorrelationId("3" * 32)) is None
+    assert valuations.weights(read, ONE) == Weights((Weight(AAPL, 0.25),), VALUATION.returns)
+    assert valuations.weights(read, OTHER) == Weights(())
+    assert valuations.weights(read, CorrelationId("3" * 32)) is None
 
 
 def test_each_symbol_of_a_round_has_its_sheet(connection: WriteConnection, read: Reader) -> None:

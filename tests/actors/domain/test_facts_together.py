@@ -22,11 +22,10 @@ def made(rng: np.random.Generator) -> Bars:
     count = int(rng.choice([0, 1, 2, 14, 15, 27, 50, 63, 64, 199, 252, 253, 254, 400, 599, 600, 601, 900]))
     close = 100 * np.exp(np.cumsum(rng.normal(0, 0.02, count)))
     spread: Floats = rng.uniform(1, 1.03, (2, count))
-    sound = bars(close, volume=rng.uniform(0, 1e7, count))
-    sound = replace(sound, high=close * spread[0], low=close / spread[1])
-    match rng.integers(8):
+    sound = replace(bars(close), volume=rng.uniform(0, 1e7, count), high=close * spread[0], low=close / spread[1])
+    match int(rng.integers(8)):
         case 0:
-            return bars(np.full(count, 50.0), volume=np.zeros(count))
+            return bars(np.full(count, 50.0), volume=[0.0] * count)
         case 1:
             return replace(sound, volume=np.zeros(count))
         case 2 if count:

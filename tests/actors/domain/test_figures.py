@@ -34,19 +34,26 @@ def test_what_is_no_number_stays_none() -> None:
 
 
 ANY = st.floats(allow_subnormal=False) | st.floats(-1e7, 1e7)
-NEAR_TIES = st.builds(
-    lambda digits, power, step: (
-        float(np.nextafter(float(f"{digits}5e{power}"), math.copysign(math.inf, step)))
-        if step
-        else float(f"{digits}5e{power}")
-    ),
-    st.integers(100_000, 999_999),
-    st.integers(-40, 40),
-    st.integers(-1, 1),
-)
-NEAR_POWERS = st.builds(
-    lambda power, off: 10.0**power * (1 + off * 2**-52), st.integers(-300, 300), st.integers(-3, 3)
-) | st.builds(lambda power, off: 10.0**power * (1 - off), st.integers(-300, 300), st.floats(0, 1e-5))
+
+
+def beside(value: float, steps: int) -> float:
+    """The float so many places above or below."""
+    for _ in range(abs(steps)):
+        value = math.nextafter(value, math.copysign(math.inf, steps))
+    return value
+
+
+def near_a_tie(digits: int, power: int, steps: int) -> float:
+    return beside(float(f"{digits}5e{power}"), steps)
+
+
+def near_a_power(power: int, steps: int, off: float) -> float:
+    return beside(float(f"1e{power}"), steps) * (1 - off)
+
+
+STEPS, POWERS = st.integers(-2, 2), st.integers(-300, 300)
+NEAR_TIES = st.builds(near_a_tie, st.integers(100_000, 999_999), st.integers(-40, 40), STEPS)
+NEAR_POWERS = st.builds(near_a_power, POWERS, STEPS, st.just(0.0) | st.floats(0, 1e-5))
 
 
 @given(st.lists(ANY | NEAR_TIES | NEAR_POWERS, min_size=1, max_size=40))
