@@ -1,17 +1,21 @@
 """`python -m tests.benchmarks` lists them, `… NAME` runs one and prints a table, `… NAME --json` one object.
 
-`--plot` prints bars below the table; `--quick` runs small sizes once, to see that it works: no figures to keep.
+`--plot` prints bars below the table; `--save DIRECTORY` keeps the result there, as NAME.json and NAME.svg; `--quick`
+runs small sizes once, to see that it works: no figures to keep.
 """
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
-from tests.benchmarks import facts, gateway, gateway_faults
+from tests.benchmarks import claims, facts, gateway, gateway_faults
+from tests.benchmarks.claims import CLAIMS
 from tests.benchmarks.facts import FACTS
 from tests.benchmarks.gateway import GATEWAY
 from tests.benchmarks.gateway_faults import GATEWAY_FAULTS
 from tests.benchmarks.kernel import KERNEL
-from tests.benchmarks.measure import Benchmark, as_json, as_table, run
+from tests.benchmarks.measure import Benchmark, as_json, as_table, kept, run
+from tests.benchmarks.picture import as_svg
 from tests.benchmarks.plot import as_bars
 from tests.benchmarks.start import START
 
@@ -21,11 +25,13 @@ BENCHMARKS: dict[str, Benchmark] = {
     "facts": FACTS,
     "gateway": GATEWAY,
     "gateway-faults": GATEWAY_FAULTS,
+    "claims": CLAIMS,
 }
 SMALL: dict[str, Benchmark] = {
     "facts": facts.SMALL,
     "gateway": gateway.SMALL,
     "gateway-faults": gateway_faults.SMALL,
+    "claims": claims.SMALL,
 }
 """With smaller sizes, where there are any."""
 
@@ -35,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("name", nargs="?", choices=BENCHMARKS)
     parser.add_argument("--json", action="store_true", help="print one object instead of a table")
     parser.add_argument("--plot", action="store_true", help="print bars below the table")
+    parser.add_argument("--save", type=Path, metavar="DIRECTORY", help="keep it there, as NAME.json and NAME.svg")
     parser.add_argument("--quick", action="store_true", help="small sizes, once, to see that it works")
     parser.add_argument("--repeats", type=int, help="so many instead of as many as it asks for")
     chosen = parser.parse_args(arguments)
@@ -46,6 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     benchmark = SMALL.get(name, BENCHMARKS[name]) if chosen.quick else BENCHMARKS[name]
     result = run(name, benchmark, 1 if chosen.quick else chosen.repeats)
     print(as_json(result) if chosen.json else as_table(result, benchmark))
+    if chosen.save is not None:
+        place = Path(chosen.save)
+        (place / f"{name}.json").write_text(kept(result, quick=chosen.quick))
+        (place / f"{name}.svg").write_text(as_svg(result, benchmark))
     if chosen.plot and not chosen.json:
         print(f"\n{as_bars(result, benchmark)}")
 

@@ -1,11 +1,20 @@
 """How a benchmark is run and shown: repeats that take turns, and of each figure the median and the spread."""
 
+import datetime as dt
 import json
+import os
+import platform
+import sqlite3
 import statistics
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Final
 
 Figures = Mapping[str, float]
+VERSIONS: Final = ("pykka", "apsw", "aiosqlite", "claude-agent-sdk")
+"""Packages whose versions are kept with a result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +53,23 @@ def as_json(result: Result) -> str:
     return json.dumps({"name": result.name, "ratios": dict(result.medians), "spread": spread})
 
 
+def kept(result: Result, *, quick: bool = False) -> str:
+    """The same in lines, with when it was measured, on what machine and with which versions."""
+    versions = {name: version(name) for name in VERSIONS if find_spec(name.replace("-", "_")) is not None}
+    about = {
+        "at": dt.date.today().isoformat(),  # noqa: DTZ011  # whoever measures knows their own day
+        "machine": {"system": platform.platform(), "cores": os.cpu_count(), "python": platform.python_version()},
+        "versions": versions | {"sqlite": sqlite3.sqlite_version},
+        "quick": quick,
+    }
+    return json.dumps(json.loads(as_json(result)) | about, indent=1) + "\n"
+
+
 def as_table(result: Result, benchmark: Benchmark) -> str:
     """For people."""
-    lines = [f"{'':<20} {'median':>9} {'lowest':>9} {'highest':>9}  wanted"]
+    width = max(20, *map(len, result.medians))
+    lines = [f"{'':<{width}} {'median':>9} {'lowest':>9} {'highest':>9}  wanted"]
     for key, median in result.medians.items():
         low, high = result.spread[key]
-        lines.append(f"{key:<20} {median:>9.3f} {low:>9.3f} {high:>9.3f}  {benchmark.wanted[key]}")
+        lines.append(f"{key:<{width}} {median:>9.3f} {low:>9.3f} {high:>9.3f}  {benchmark.wanted[key]}")
     return "\n".join(lines)

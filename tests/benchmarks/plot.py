@@ -15,7 +15,7 @@ def as_bars(result: Result, benchmark: Benchmark) -> str:
 
     Where more is wanted the bar is longer, too. A figure of which nothing is wanted has none.
     """
-    lines = list[str]()
+    lines, width = list[str](), max(20, *map(len, result.medians))
     for key, median in result.medians.items():
         found = _WANTED.match(benchmark.wanted[key])
         if found is None:
@@ -23,5 +23,5 @@ def as_bars(result: Result, benchmark: Benchmark) -> str:
         wanted, most = float(found[1]), result.spread[key][1]
         to_median, to_highest = (min(WIDTH, max(0, round(WANTED_AT * each / wanted))) for each in (median, most))
         bar = ("█" * to_median + "░" * (to_highest - to_median)).ljust(WIDTH)
-        lines.append(f"{key:<20} {bar[:WANTED_AT]}|{bar[WANTED_AT:]} {median:.3g}, wanted {found[0]}")
+        lines.append(f"{key:<{width}} {bar[:WANTED_AT]}|{bar[WANTED_AT:]} {median:.3g}, wanted {found[0]}")
     return "\n".join(lines)

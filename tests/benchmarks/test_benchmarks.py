@@ -1,16 +1,22 @@
 """That the benchmarks can be run; what they measure is nobody's pass or fail here."""
 
+import asyncio
 import json
+import math
 import os
+from importlib.util import find_spec
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from tests.benchmarks.__main__ import BENCHMARKS, SMALL, main
+from tests.benchmarks.claims_document import writes_after_a_read
 from tests.benchmarks.gateway import idle_share
 from tests.benchmarks.gateway_faults import FAULTS, ByQuestion, fault_of, prompt_of
 from tests.benchmarks.gateway_process import child, programs
 from tests.benchmarks.measure import Benchmark, as_json, as_table, run
+from tests.benchmarks.picture import LEFT, WIDTH, as_svg
 from tests.benchmarks.plot import as_bars
 from tests.claude_safely import NOBODY
 from tests.stub.client import ask, body, connected, post, stopped
@@ -22,7 +28,7 @@ def test_without_a_name_they_are_listed(capsys: pytest.CaptureFixture[str]) -> N
     main([])
 
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
-        "kernel", "start", "facts", "gateway", "gateway-faults",
+        "kernel", "start", "facts", "gateway", "gateway-faults", "claims",
     ]  # fmt: skip
 
 
@@ -69,6 +75,70 @@ def test_the_facts_benchmark_runs_and_its_key_is_the_documented_one(capsys: pyte
     main(["facts", "--quick", "--json"])
 
     assert list(json.loads(capsys.readouterr().out)["ratios"]) == ["facts_of_talib", "symbol_us"]
+
+
+def test_the_keys_of_the_claims_are_a_row_for_each_promise_and_the_three_ratios_between_the_sides() -> None:
+    pairs = ("proposal_vs_present", "troupe_vs_present", "troupe_vs_proposal")
+    rows = ("bulk", "mixed", "unasked", "reads", "pool", "chunk")
+
+    assert list(BENCHMARKS["claims"].wanted) == [
+        *(f"{row}_{pair}" for row in rows for pair in pairs), "pool_opened", "lock_writes",
+    ]  # fmt: skip
+
+
+def test_the_documents_read_write_lock_lets_no_writer_in_once_there_was_a_reader() -> None:
+    assert asyncio.run(writes_after_a_read(0.01)) == 0
+
+
+def test_the_documents_claims_are_not_measured_without_what_its_design_stands_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+
+    with pytest.raises(SystemExit, match="3"):
+        main(["claims", "--quick"])
+
+    assert "--group bench" in capsys.readouterr().err
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> Benchmark:
+    """A benchmark called `kernel` that costs nothing: a ratio below 1, one above, one without a picture."""
+    wanted = {"a_vs_b": "1 or more", "b_vs_c": "for comparison", "c_s": "3 or less", "d_vs_e": "for comparison"}
+    rounds = [{"a_vs_b": 0.5, "b_vs_c": 10.0, "c_s": 3.0, "d_vs_e": 0.0}] * 2 + [
+        {"a_vs_b": 0.1, "b_vs_c": 200.0, "c_s": 4.0, "d_vs_e": 0.0}
+    ]
+    benchmark = Benchmark("this & that", wanted, lambda _: iter(rounds), 3)
+    monkeypatch.setitem(BENCHMARKS, "kernel", benchmark)
+    return benchmark
+
+
+def test_a_result_is_kept_with_the_machine_and_versions_and_as_a_picture(measured: Benchmark, tmp_path: Path) -> None:
+    main(["kernel", "--save", str(tmp_path)])
+
+    found = json.loads((tmp_path / "kernel.json").read_text())
+    picture = ElementTree.parse(tmp_path / "kernel.svg").getroot()
+    assert found["ratios"] == {"a_vs_b": 0.5, "b_vs_c": 10.0, "c_s": 3.0, "d_vs_e": 0.0}
+    assert found["spread"]["b_vs_c"] == [10.0, 200.0]
+    assert found["machine"]["cores"] == os.cpu_count()
+    assert {"pykka", "apsw", "sqlite"} <= set(found["versions"])
+    assert found["quick"] is False
+    texts = [each.text for each in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert [text for text in texts if text and "_vs_" in text] == ["a_vs_b", "b_vs_c"]
+    assert {"kernel: this & that", "0.5", "10", "0.1", "1000"} <= set(texts)
+
+
+def test_bars_of_a_picture_begin_at_one_and_end_at_the_median_on_a_logarithmic_scale(measured: Benchmark) -> None:
+    picture = ElementTree.fromstring(as_svg(run("kernel", measured), measured))
+
+    slower, faster = [
+        (float(each.attrib["x"]), float(each.attrib["x"]) + float(each.attrib["width"]))
+        for each in picture.iter("{http://www.w3.org/2000/svg}rect")
+        if "x" in each.attrib
+    ]
+    one = LEFT + WIDTH / 4  # from 0.1 to 1000
+    assert slower == pytest.approx((one + WIDTH / 4 * math.log10(0.5), one), abs=0.2)
+    assert faster == pytest.approx((one, LEFT + WIDTH / 2), abs=0.2)
 
 
 def test_bars_stand_against_what_is_wanted_and_figures_for_comparison_have_none() -> None:
@@ -125,6 +195,16 @@ def test_the_gateways_benchmark_runs_with_the_real_program() -> None:
     result = run("gateway", SMALL["gateway"])
 
     assert list(result.medians) == list(BENCHMARKS["gateway"].wanted)
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(find_spec("aiosqlite") is None, reason="needs the dependency group bench")
+def test_the_documents_claims_can_be_measured() -> None:
+    result = run("claims", SMALL["claims"])
+
+    assert list(result.medians) == list(BENCHMARKS["claims"].wanted)
+    assert result.medians["lock_writes"] == 0
+    assert result.medians["pool_opened"] >= 8
 
 
 @pytest.mark.soak
