@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 from tests.benchmarks import claims_document as document
@@ -29,18 +30,19 @@ Sides = Mapping[str, Callable[[], float]]
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """Rows of a bulk write; tasks, and how many may wait side by side; readers, for so many seconds; bursts of reads;
-    seconds in which an answer streams, and how often it is asked for."""
+    seconds in which an answer streams, and how often it is asked for. What is short is measured `times` in a round."""
 
     rows: int = 1_000
     without: int = 48
     with_claude: int = 4
     size: int = 16
     readers: int = 4
-    reading: float = 1.0
+    reading: float = 0.3
     askers: int = 64
-    bursts: int = 10
+    bursts: int = 4
     streaming: float = 1.0
     asked: int = 2
+    times: int = 5
 
 
 def rounds(repeats: int, *, sizes: Sizes) -> Iterator[Figures]:
@@ -48,7 +50,7 @@ def rounds(repeats: int, *, sizes: Sizes) -> Iterator[Figures]:
     require_aiosqlite()
     for number in range(repeats):
         (figures,) = rounds_in_child("tests.benchmarks.claims", {"number": number, "sizes": asdict(sizes)}, 1)
-        yield dict(figures) | streamed(number, sizes)
+        yield {**figures, **streamed(number, sizes)}
 
 
 def in_child(plan: Plan, where: Path, repeats: int) -> Iterator[Figures]:
@@ -68,7 +70,7 @@ def measured(number: int, sizes: Sizes, where: Path) -> Figures:
         stack.callback(lambda: loop.run(theirs.aclose()))
         present, proposal = Present(connection), Proposal(connection)
         ours = stack.enter_context(troupe.filled(where / "troupe", sizes.readers))
-        readers, reading, askers, times = sizes.readers, sizes.reading, sizes.askers, sizes.bursts
+        readers, reading, askers, bursts = sizes.readers, sizes.reading, sizes.askers, sizes.bursts
 
         def queues(without: int, claude: int) -> Sides:
             return {
@@ -82,19 +84,19 @@ def measured(number: int, sizes: Sizes, where: Path) -> Figures:
             "present": lambda: loop.run(document.inserted(present, rows)),
             "proposal": lambda: loop.run(document.inserted(proposal, rows)),
             "troupe": lambda: troupe.inserted(ours, rows),
-        })  # fmt: skip
+        }, min(3, sizes.times))  # fmt: skip
         figures |= row_of("mixed", number, queues(sizes.without, sizes.with_claude))
         figures |= row_of("unasked", number, queues(sizes.without, 0))
         figures |= row_of("reads", number, {
             "present": lambda: 1 / loop.run(document.reads(present, readers, reading)),
             "proposal": lambda: 1 / loop.run(document.reads(proposal, readers, reading)),
             "troupe": lambda: 1 / troupe.reads(ours, readers, reading),
-        })  # fmt: skip
+        }, sizes.times)  # fmt: skip
         figures |= row_of("pool", number, {
-            "present": lambda: loop.run(document.bursts(present.get, askers, times)),
-            "proposal": lambda: loop.run(document.bursts(pool.get, askers, times)),
-            "troupe": lambda: troupe.bursts(ours, askers, times),
-        })  # fmt: skip
+            "present": lambda: loop.run(document.bursts(present.get, askers, bursts)),
+            "proposal": lambda: loop.run(document.bursts(pool.get, askers, bursts)),
+            "troupe": lambda: troupe.bursts(ours, askers, bursts),
+        }, sizes.times)  # fmt: skip
         figures |= {"pool_opened": pool.opened, "lock_writes": loop.run(document.writes_after_a_read(0.1))}
         loop.run(pool.close())
     return figures
@@ -114,10 +116,14 @@ def streamed(number: int, sizes: Sizes) -> Figures:
     return ratios("chunk", seconds)
 
 
-def row_of(name: str, number: int, sides: Sides) -> Figures:
-    """Measure all sides, another one first in each round."""
-    first = number % len(SIDES)
-    return ratios(name, {side: sides[side]() for side in (*SIDES[first:], *SIDES[:first])})
+def row_of(name: str, number: int, sides: Sides, times: int = 1) -> Figures:
+    """Measure all sides so many times, another one first each time; of each the median counts."""
+    taken = {side: list[float]() for side in SIDES}
+    for turn in range(number, number + times):
+        first = turn % len(SIDES)
+        for side in (*SIDES[first:], *SIDES[:first]):
+            taken[side].append(sides[side]())
+    return ratios(name, {side: median(seconds) for side, seconds in taken.items()})
 
 
 def ratios(name: str, seconds: Mapping[str, float]) -> Figures:
@@ -140,14 +146,21 @@ def wanted(name: str, promised: str, of_present: str, of_proposal: str) -> Mappi
 
 WANTED: Final = {
     **wanted("bulk", "the document expects 1.5 to 1.8", "150 or more, 1,000 rows", "12 or more"),
-    **wanted("mixed", "48 waits of 50 ms, 4 tasks of 200 ms with Claude", "3 or more", "0.9 or more"),
-    **wanted("unasked", "48 waits of 50 ms; it expects 3 to 5", "5 or more", "0.9 or more"),
+    **wanted(
+        "mixed",
+        "48 waits of 50 ms, 4 tasks of 200 ms with Claude",
+        "3 or more",
+        "0.9 or more, durable where the other is not",
+    ),
+    **wanted(
+        "unasked", "48 waits of 50 ms; it expects 3 to 5", "5 or more", "0.9 or more, durable where the other is not"
+    ),
     **wanted("reads", "4 readers beside a writer; it expects 1.2 to 1.3", "10 or more", "10 or more"),
     **wanted("pool", "64 readers at once", "1 or more", "1 or more"),
     **wanted("chunk", "the first words of an answer that streams for 1 s", "2 or more", "2 or more"),
-    "pool_opened": "for comparison: connections that its pool of 5 has opened, for 64 readers at once, 10 times",
+    "pool_opened": "for comparison: connections that its pool of 5 has opened, for 64 readers at once, 20 times",
     "lock_writes": "for comparison: writers that its read-write lock let in once there had been a reader",
 }
 ABOUT: Final = "what the document promises: its present design, its proposal and Troupe"
 CLAIMS: Final = Benchmark(ABOUT, WANTED, partial(rounds, sizes=Sizes()), repeats=5)
-SMALL: Final = Benchmark(ABOUT, WANTED, partial(rounds, sizes=Sizes(50, 8, 1, 4, 2, 0.1, 8, 1, 0.2, 1)), repeats=1)
+SMALL: Final = Benchmark(ABOUT, WANTED, partial(rounds, sizes=Sizes(50, 8, 1, 4, 2, 0.1, 8, 1, 0.2, 1, 1)), repeats=1)

@@ -10,7 +10,7 @@ import importlib.util
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -68,7 +68,7 @@ def connect(path: Path) -> Awaitable[Connection]:
 
 
 @asynccontextmanager
-async def filled(path: Path) -> AsyncIterator[Connection]:
+async def filled(path: Path) -> AsyncGenerator[Connection]:
     """A database with rows to read, and the one connection to it."""
     connection = await connect(path)
     try:

@@ -8,14 +8,15 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient, Message
+from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient
 
 from tests.benchmarks.gateway_desk import SWITCH, asking, profile_of, running, watched
 from tests.benchmarks.gateway_process import Json, told
 
 
-async def receive_response_with_timeout(client: ClaudeSDKClient, timeout: float) -> AsyncIterator[Message]:
+async def receive_response_with_timeout(client: ClaudeSDKClient, timeout: float) -> AsyncIterator[Any]:
     """The document names it and does not show it: each message within so many seconds."""
     messages = client.receive_response()
     while True:

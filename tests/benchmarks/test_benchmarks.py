@@ -93,7 +93,10 @@ def test_the_documents_read_write_lock_lets_no_writer_in_once_there_was_a_reader
 def test_the_documents_claims_are_not_measured_without_what_its_design_stands_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    def nowhere(_: str) -> None:
+        return None
+
+    monkeypatch.setattr("importlib.util.find_spec", nowhere)
 
     with pytest.raises(SystemExit, match="3"):
         main(["claims", "--quick"])
