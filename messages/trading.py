@@ -96,7 +96,7 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Of a valuation what facts need: nothing that is exact, and so read in an eighth of the time."""
+    """Of a valuation what facts need: nothing that is exact, which takes most of the time to read."""
 
     positions: tuple[Weight, ...]
     returns: PortfolioReturns | None = None
