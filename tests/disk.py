@@ -7,6 +7,7 @@ reached the disk or not; so may an entry that was made or deleted.
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -97,8 +98,11 @@ class Disk:
             inode = self._chance.choice((self._entries, self._synced_entries)).get(name)
             if inode is not None:
                 share = self._chance.choice((0.0, 0.1, 0.5, 0.9, 1.0))
-                left[name] = _done(inode.synced, inode.since, lambda share=share: self._chance.random() < share)
+                left[name] = _done(inode.synced, inode.since, partial(self._reached, share))
         return left
+
+    def _reached(self, share: float) -> bool:
+        return self._chance.random() < share
 
 
 def _done(content: bytes, seams: Sequence[Seam], reached: Callable[[], bool] = lambda: True) -> bytes:

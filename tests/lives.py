@@ -22,8 +22,8 @@ from actors.kernel.me import Actor, Me
 from actors.kernel.scheduler import ThreadScheduler, WallClock
 from actors.kernel.system import STOP_DESK, System
 from actors.kernel.testing import Recorder
-from actors.tasks import ATTEMPTS, TaskCoordinator
 from actors.tasks import Message as TaskMessage
+from actors.tasks import TaskCoordinator
 from actors.workers.worker import Worker
 from messages import database
 from messages.addresses import Ref, Refused, ReplyTo
@@ -36,6 +36,8 @@ from storage.home import Home
 DAY: Final = dt.date(2013, 3, 1)
 CLIENTS: Final = 3
 """Threads that ask, each waiting for its answer before it asks on."""
+ATTEMPTS: Final = 4
+"""How often a task may be tried; written here again since it is a promise."""
 WITHIN: Final = 30.0
 """Seconds in which whatever is waited for must come."""
 TABLE: Final = Statement("CREATE TABLE IF NOT EXISTS kept (what TEXT NOT NULL, name TEXT NOT NULL, padding TEXT)")

@@ -16,6 +16,9 @@ from tests.disk import Disk, Loss
 from tests.lives import AnswerLost, Life, assert_whole
 from tests.seams import watching
 
+UNSYNCED = Statement("PRAGMA synchronous=NORMAL")
+"""After this the writer commits without waiting for the disk. It must come alone: in a transaction it does nothing."""
+
 
 @dataclass
 class History:
@@ -44,8 +47,7 @@ class History:
                 self._number += 1
                 life = Life(home, self._number, self.chance.randrange(10**9), self.noted.append).start()
                 if self.unsynced:
-                    sql = Statement("PRAGMA synchronous=NORMAL")
-                    life.ask(life.database, "", lambda reply_to: Write((sql,), reply_to))
+                    life.ask(life.database, "", lambda reply_to: Write((UNSYNCED,), reply_to))
                 life.load(4)
                 life.finish()
         for number, loss in enumerate(disk.losses):
