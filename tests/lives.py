@@ -43,6 +43,8 @@ WITHIN: Final = 30.0
 TABLE: Final = Statement("CREATE TABLE IF NOT EXISTS kept (what TEXT NOT NULL, name TEXT NOT NULL, padding TEXT)")
 BROKEN: Final = Statement("INSERT INTO kept (what, name) VALUES ('broken', NULL)")
 """What SQLite refuses."""
+BALLAST: Final = Statement("INSERT OR REPLACE INTO home (name, value) VALUES ('ballast', hex(zeroblob(2200000)))")
+"""A thousand pages and more, in place of those before."""
 KINDS: Final = ("fine", "fine", "fine", "breaks", "crashes", "gated", "invalid", "spoilt")
 """What becomes of a task; the word stands in its key."""
 ENDED_WITH_IT: Final = re.compile(r"the desk ended \d+ times while it ran|what it needs is dead")
@@ -226,8 +228,10 @@ class Life:
 
     # Those who ask
 
-    def load(self, asks: int) -> None:
-        """So many requests by each client, side by side."""
+    def load(self, asks: int, *, ballast: bool = False) -> None:
+        """So many requests by each client, side by side; with `ballast` the log comes to be worth a checkpoint."""
+        if ballast:
+            self.database.tell(Write((BALLAST,), Promise()))
         clients = [
             threading.Thread(target=self._client, args=(number, asks), name=f"client-{number}", daemon=True)
             for number in range(CLIENTS)

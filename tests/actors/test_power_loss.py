@@ -48,7 +48,7 @@ class History:
                 life = Life(home, self._number, self.chance.randrange(10**9), self.noted.append).start()
                 if self.unsynced:
                     life.ask(life.database, "", lambda reply_to: Write((UNSYNCED,), reply_to))
-                life.load(4)
+                life.load(4, ballast=self.chance.random() < 0.1)
                 life.finish()
         for number, loss in enumerate(disk.losses):
             self._look(loss, self.place / f"life {self._number}, loss {number}")

@@ -35,6 +35,7 @@ class Order:
     asks: int = 0
     aim: Aim | None = None
     seams: bool = False
+    ballast: bool = False
     last: bool = False
     wrong: bool = False
 
@@ -80,7 +81,7 @@ def live(order: Order) -> None:
             wrong=order.wrong,
         )
         life.start()
-        life.load(order.asks)
+        life.load(order.asks, ballast=order.ballast)
         life.finish()
 
 

@@ -90,7 +90,7 @@ class Stories:
         place, counts, begun = self._new_place(), list[dict[str, int]](), 0.0
         for number in (1, 2):
             begun = monotonic()
-            order = Order(place, number, self._chance.randrange(10**9), ASKS, seams=True)
+            order = Order(place, number, self._chance.randrange(10**9), ASKS, seams=True, ballast=number == 2)
             assert self._live(order) == 0
             counts.append(passed(order.board)[1])
         return (counts[0], counts[1]), monotonic() - begun
@@ -113,7 +113,8 @@ class Stories:
             else:
                 seconds = self._chance.uniform(0.0, self._seconds)
             seams = aim is not None or self._chance.random() < 0.5
-            order = Order(place, number, seed, ASKS if aim else MANY, aim, seams)
+            far = aim is not None and aim.passing > 100  # only a life with ballast gets so far
+            order = Order(place, number, seed, ASKS if aim else MANY, aim, seams, ballast=far or seed % 5 == 0)
             code = self._live(order, seconds)
             if code == -SIGKILL:
                 self.kills += 1
