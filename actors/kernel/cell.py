@@ -155,7 +155,7 @@ class Cell(Runner):
         new, self.state = self.state is not State.DOWN, State.DOWN
         self.retry_at = self.system.clock.utc() + round(retry_in * 1e6) if retry_in else 0
         self.mailbox.drop_kept()
-        if new:
+        if new and retry_in is not None:
             self.system.publish(Down(self.name, self.cause))
 
     def end_incarnation(self, code: str, why: str, error: BaseException | None = None) -> None:

@@ -158,6 +158,7 @@ def test_a_crash_of_an_actor_that_must_not_be_rebuilt_stops_the_desk_with_its_re
     assert desk.system.failed.result(0) == "database crashed: OSError('disk')"
     assert [message.code for message in answers.received if isinstance(message, Refused)] == ["crashed"]
     assert desk.system.observe()[0].state is State.DOWN
+    assert desk.down.received == []  # it is not tried again, and the desk says why it stops
 
 
 def test_who_is_refused_by_a_crash_that_stops_the_desk_finds_it_stopping_for_that_crash(desk: Desk) -> None:
