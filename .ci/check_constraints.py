@@ -37,13 +37,26 @@ def read_constraints(text: str) -> tuple[Pins, dict[str, str]]:
 
 
 def read_lock(text: str) -> Pins:
-    """All packages that uv resolved from an index, with the hashes it verified its downloads by."""
+    """What uv resolved from an index, with the hashes it verified its downloads by.
+
+    Without what only a group needs that is not installed unless asked for, such as `bench`.
+    """
+    packages = tomllib.loads(text)["package"]  # of some there are two versions, for different interpreters
+    (project,) = (package for package in packages if "virtual" in package["source"])
+    needed, seen = [*project["dependencies"], *project["dev-dependencies"]["dev"]], set[tuple[str, str]]()
+    for each in needed:  # which grows
+        for extra in {"", *each.get("extra", [])} - {extra for name, extra in seen if name == each["name"]}:
+            seen.add((each["name"], extra))
+            for package in (package for package in packages if package["name"] == each["name"]):
+                by_extra = {"": package.get("dependencies", [])} | package.get("optional-dependencies", {})
+                needed += by_extra.get(extra, [])
+    names = {name for name, _ in seen}
     return {
         (package["name"], package["version"]): frozenset(
             file["hash"] for file in [*package.get("wheels", []), *filter(None, [package.get("sdist")])]
         )
-        for package in tomllib.loads(text)["package"]
-        if "virtual" not in package["source"]
+        for package in packages
+        if package["name"] in names
     }
 
 
