@@ -5,6 +5,7 @@ reached the disk or not; so may an entry that was made or deleted.
 """
 
 import random
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -44,9 +45,11 @@ class Loss:
 
 
 class Disk:
-    """The disk under one directory of databases, seen by their one writer. It fails `often` at random.
+    """The disk under one directory of databases, seen by all who open them. It fails `often` at random.
 
-    All that is in the directory when it is made has been synced. `noted` is told nothing, only counted.
+    Readers open the log too, in threads of their own, so one after the other is let in: a loss is of one moment, and an
+    answer that was given by then was preceded by a sync that is in it. All that is in the directory when this is made
+    has been synced. `noted` is told nothing, only counted.
     """
 
     syncs = False
@@ -55,14 +58,20 @@ class Disk:
         self._directory, self._chance, self._noted, self._often = directory, chance, noted, often
         self._entries = {path.name: _Inode(path.read_bytes()) for path in directory.iterdir() if path.is_file()}
         self._synced_entries = dict(self._entries)
-        self.losses = list[Loss]()
+        self.losses, self._alone = list[Loss](), threading.Lock()
 
     def before(self, seam: Seam) -> None:
         """See Watcher."""
-        self._fail(f"before {seam}", seam.what)
+        with self._alone:
+            self._fail(f"before {seam}", seam.what)
 
     def after(self, seam: Seam) -> None:
         """See Watcher."""
+        with self._alone:
+            self._done(seam)
+            self._fail(f"after {seam}", seam.what)
+
+    def _done(self, seam: Seam) -> None:
         name = seam.path.name
         match seam.what:
             case "open":
@@ -77,7 +86,6 @@ class Disk:
                     self._synced_entries = dict(self._entries)
             case "close":
                 pass
-        self._fail(f"after {seam}", seam.what)
 
     def _sync(self, inode: _Inode) -> None:
         inode.synced, inode.since = _done(inode.synced, inode.since), []
