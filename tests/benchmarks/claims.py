@@ -37,7 +37,7 @@ class Sizes:
     with_claude: int = 4
     size: int = 16
     readers: int = 4
-    reading: float = 0.3
+    reading: float = 0.2
     askers: int = 64
     bursts: int = 4
     streaming: float = 1.0
