@@ -72,20 +72,23 @@ class Desk:
         routes = (  # a tuple: a type checker sees whether each receiver's protocol has the event
             Route(Down, watching),
             Route("claude.*", watching, where={"state": {"open", "closed"}}),  # not that it is being probed
+            Route("database.*", (self.trading, *watching)),
         )
         self.bus = Bus(EVENTS, routes)
 
         # Who exists: started downwards, stopped upwards.
-        read, self._grace, self.operations = Reader(home.database), settings.grace, Operations()
+        self._grace, self.operations = settings.grace, Operations()
         fixed = {"price_source": settings.source, "currency": settings.currency}
         hands = (2 * settings.threads, 2)  # twice as many, so that the next task is there when a worker is free
         self.system = system = edges.system(self.bus.publish, lambda settled: self.database.tell(Write((), settled)))
+        read = Reader(home.database, system.clock.monotonic)
         about = settings.source, settings.currency, settings.watch
         self.access = Access(
-            system, self.tasks, self.trading, self.source, self.claude, read, *about, settings.claude
-        )  # fmt: skip
+            system, self.tasks, self.trading, self.source, self.claude, read, *about, settings.claude, self.operations
+        )
         add, clock = system.add, system.clock
-        add(self.database, lambda me: DatabaseWriter(me, home, fixed, self.operations), STOP_DESK)
+        writer = (home, fixed, self.operations, read.end_old_snapshots)
+        add(self.database, lambda me: DatabaseWriter(me, *writer), STOP_DESK)
         add(self.tasks, lambda me: TaskCoordinator(me, self.database, work, read, hands, edges.chance), STOP_DESK)
         system.add_crew(self.workers, lambda: Worker(read, settings.currency, clock.utc), settings.threads)
         add(self.source, lambda me: SampleSource() if settings.source == "sample" else FolderSource(settings.folder))

@@ -17,8 +17,27 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
+class Many:
+    """One SQL statement, run with the values of each of these rows; it returns nothing. A row costs half as much."""
+
+    sql: str
+    rows: tuple[tuple[SqlValue, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
     """Commit these statements together or none of them; the reply means that they are on disk."""
+
+    statements: tuple[Statement | Many, ...]
+    reply_to: ReplyTo["Committed | Refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteEach:
+    """Commit these statements one by one, with whatever else waits in between; the reply means all of them.
+
+    For what is large, may stand half done and can be sent again, such as pruning. Refused says how many were kept.
+    """
 
     statements: tuple[Statement, ...]
     reply_to: ReplyTo["Committed | Refused"]
@@ -32,4 +51,16 @@ class Committed:
     rows: tuple[tuple[Row, ...], ...]
 
 
-Message = Write
+@dataclass(frozen=True, slots=True)
+class WritesHeld:
+    """Event: nothing is committed for now, and why. What is sent meanwhile is refused as `full`."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class WritesResumed:
+    """Event: writes are committed again."""
+
+
+Message = Write | WriteEach

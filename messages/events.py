@@ -4,6 +4,7 @@ from typing import Final, get_args
 
 from messages.addresses import Down
 from messages.claude import BreakerChanged
+from messages.database import WritesHeld, WritesResumed
 
-Event = Down | BreakerChanged
+Event = Down | BreakerChanged | WritesHeld | WritesResumed
 EVENTS: Final[tuple[type[object], ...]] = get_args(Event)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from messages.addresses import Refused, ReplyTo
-from messages.database import Committed
+from messages.database import Committed, WritesHeld, WritesResumed
 from messages.values import CorrelationId, Symbol
 
 
@@ -102,4 +102,4 @@ class Weights:
     returns: PortfolioReturns | None = None
 
 
-Message = Import | Committed | Refused
+Message = Import | Committed | Refused | WritesHeld | WritesResumed

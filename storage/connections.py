@@ -1,9 +1,8 @@
-"""Connections to the database: the one that writes, and one for each thread that reads."""
+"""Reading: a small pool of read-only connections, snapshots and typed rows; and what writing shares with it."""
 
-import re
-import threading
-from collections import Counter
-from collections.abc import Generator, Sequence
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -11,29 +10,32 @@ from typing import Any, Final, TypeVar
 import apsw
 import msgspec
 
-from messages.database import Row, SqlValue, Statement
+from messages.database import Row, SqlValue
 from messages.errors import TroupeError
 
 R = TypeVar("R", bound=tuple[Any, ...])
-WHOLE: Final = (
-    apsw.BusyError,
-    apsw.CantOpenError,
-    apsw.CorruptError,
-    apsw.FullError,
-    apsw.IOError,
-    apsw.NoMemError,
-    apsw.NotADBError,
-    apsw.ReadOnlyError,
-)
-"""Errors that say nothing about the statement and all about the file, so that no later one can be trusted."""
+PASSING: Final = (apsw.BusyError, apsw.CantOpenError, apsw.FullError, apsw.IOError, apsw.ReadOnlyError)
+"""Errors that say nothing about the statement and all about the disk; the same may work later."""
+WHOLE: Final = (*PASSING, apsw.CorruptError, apsw.NoMemError, apsw.NotADBError)
+"""These and those after which no later statement can be trusted."""
+POOL: Final = 8
+"""Connections that are kept though nobody reads; more are opened while more threads read."""
+OLDEST: Final = 60.0
+"""Seconds after which a read or a snapshot is ended: while it lasts the write-ahead log only grows."""
+LOOK: Final = 1_000_000
+"""Steps of SQLite's machine between two looks at the clock, some 10 ms."""
 
 
 class DatabaseUnusable(TroupeError):
     """The file cannot be opened, read or written."""
 
 
-class StatementFailed(TroupeError):
-    """SQLite refused this statement, and nothing of its message was kept."""
+class NotNow(DatabaseUnusable):
+    """Nor can it be at the moment: a full disk, an I/O error, another program's lock. Nothing of it was kept."""
+
+
+class ReadTooOld(DatabaseUnusable):
+    """A read or a snapshot was ended because it took too long."""
 
 
 def typed(kind: type[R], rows: Sequence[Row]) -> list[R]:
@@ -46,9 +48,15 @@ def fetch(connection: apsw.Connection, sql: str, values: Sequence[SqlValue] = ()
     return connection.execute(sql, values).fetchall()  # pyright: ignore
 
 
-_KIND: Final = re.compile(r"\b(INSERT|UPDATE|DELETE)\b(?: OR \w+)?(?: INTO| FROM)? (\w+)")
-Operations = Counter[tuple[str, str, str]]
-"""How many statements there were by operation, table and outcome (done, failed); written by the writer's thread."""
+class Operations(Counter[tuple[str, str, str]]):
+    """How many statements there were by operation, table and outcome (done, failed), and how the writer is.
+
+    Written by the writer's thread, and read by others who may be one behind. `held` says why nothing is committed at
+    the moment, if so; `log_pages` is the length of the write-ahead log, in pages of 4 kB.
+    """
+
+    held: str | None = None
+    log_pages: int = 0
 
 
 @contextmanager
@@ -56,119 +64,160 @@ def named(path: Path) -> Generator[None]:
     """Say which file it is that SQLite complains about."""
     try:
         yield
-    except (apsw.CorruptError, apsw.NotADBError) as error:
-        raise DatabaseUnusable(
-            f"database {path}: damaged ({error}); put a backup in its place or start in a new home"
-        ) from error
     except WHOLE as error:
-        raise DatabaseUnusable(f"database {path}: {error}; look at its disk and its permissions") from error
+        raise unusable(path, error) from error
 
 
-Returned = tuple[tuple[Row, ...], ...]
-"""What each statement of a message returned."""
+def unusable(path: Path, error: apsw.Error) -> DatabaseUnusable:
+    """What to raise for one of the errors that concern the whole file."""
+    if isinstance(error, apsw.CorruptError | apsw.NotADBError):
+        return DatabaseUnusable(f"database {path}: damaged ({error}); put a backup in its place or start in a new home")
+    kind = NotNow if isinstance(error, PASSING) else DatabaseUnusable
+    return kind(f"database {path}: {error}; look at its disk and its permissions")
 
 
-class WriteConnection:
-    """The one writing connection, opened and used in one thread.
+INFINITE: Final = float("inf")
 
-    WAL and synchronous=FULL: what `commit` has returned survives a loss of power. Measured: with NORMAL 3,112 of
-    47,195 acknowledged writes were lost in a power-loss model, with FULL none; group commit makes FULL affordable.
-    """
 
-    def __init__(self, path: Path, operations: Operations | None = None) -> None:
-        self.path, self._operations = path, Operations() if operations is None else operations
-        self._kinds = dict[str, tuple[str, str]]()
-        with named(path):
-            self.raw = apsw.Connection(str(path))
-            self.raw.set_busy_timeout(5_000)
-            # Without recursive triggers REPLACE deletes a row unseen, of an append-only table too.
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"):
-                fetch(self.raw, f"PRAGMA {pragma}")
+class _Line:
+    """A connection, and since when somebody reads on it."""
 
-    def commit(self, batch: Sequence[Sequence[Statement]]) -> list[Returned | StatementFailed]:
-        """Commit all messages of a batch in one transaction, each of them whole or not at all.
+    __slots__ = ("_monotonic", "began", "raw", "snapshot")
 
-        For each message what its statements returned, or why it alone was left out. Raises DatabaseUnusable
-        where the whole batch failed; nothing of it is kept then.
-        """
-        with named(self.path):
-            alone = len(batch) == 1 and len(batch[0]) == 1
-            results = [self._run(batch[0])] if alone else self._run_together(batch)
-        for message, result in zip(batch, results, strict=True):
-            outcome = "failed" if isinstance(result, StatementFailed) else "done"
-            for statement in message:
-                self._operations[*self._kind(statement.sql), outcome] += 1
-        return results
+    def __init__(self, path: Path, monotonic: Callable[[], float]) -> None:
+        self._monotonic, self.began, self.snapshot = monotonic, INFINITE, False
+        self.raw = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        self.raw.set_busy_timeout(5_000)
+        for pragma in ("query_only=ON", "mmap_size=268435456"):
+            fetch(self.raw, f"PRAGMA {pragma}")
+        self.raw.set_progress_handler(self.too_old, LOOK)
 
-    def _run_together(self, batch: Sequence[Sequence[Statement]]) -> list[Returned | StatementFailed]:
-        fetch(self.raw, "BEGIN IMMEDIATE")
-        try:
-            results = [self._run(message, savepoint=len(message) > 1) for message in batch]
-            fetch(self.raw, "COMMIT")
-        except BaseException:
-            with suppress(apsw.Error):
-                fetch(self.raw, "ROLLBACK")
-            raise
-        return results
+    def age(self) -> float:
+        """Seconds since the read began, below zero if there is none."""
+        return self._monotonic() - self.began
 
-    def _run(self, message: Sequence[Statement], *, savepoint: bool = False) -> Returned | StatementFailed:
-        if savepoint:
-            fetch(self.raw, "SAVEPOINT message")
-        try:
-            rows = tuple(tuple(fetch(self.raw, statement.sql, statement.values)) for statement in message)
-        except WHOLE:
-            raise
-        except (apsw.Error, TypeError, OverflowError) as error:
-            if savepoint:
-                fetch(self.raw, "ROLLBACK TO message")
-                fetch(self.raw, "RELEASE message")
-            return StatementFailed(str(error))
-        if savepoint:
-            fetch(self.raw, "RELEASE message")
-        return rows
-
-    def _kind(self, sql: str) -> tuple[str, str]:
-        """Operation and table of a statement, for the metrics."""
-        if (kind := self._kinds.get(sql)) is None:
-            found = _KIND.search(sql)
-            kind = (found[1].lower(), found[2]) if found else ("other", "none")
-            self._kinds[sql] = kind
-        return kind
-
-    def close(self) -> None:
-        """Bring the write-ahead log into the file, and close."""
-        fetch(self.raw, "PRAGMA wal_checkpoint(TRUNCATE)")
-        self.raw.close()
+    def too_old(self) -> bool:
+        """Whether it is to be ended."""
+        return self.age() > OLDEST
 
 
 class Reader:
-    """Reads on a read-only connection of the calling thread's own, so that nobody waits for anybody.
+    """Reads on read-only connections that whoever reads borrows, so that nobody waits for anybody.
 
-    Measured beside a busy writer: 30 to 76 times one locked connection; opening one for each read costs 94 µs.
+    A connection goes back when the rows are there, so a server's many threads need few. Measured beside a busy
+    writer: 30 to 76 times one locked connection; opening one for each read costs 94 µs, borrowing one 0.5 µs.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path, self._local = path, threading.local()
+    def __init__(self, path: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.path, self._monotonic = path, monotonic
+        self._idle, self._lines = deque[_Line](), dict[_Line, None]()  # what deque and dict do here is one step each
 
     def rows(self, kind: type[R], sql: str, *values: SqlValue) -> list[R]:
         """All rows at once, as tuples of this type: a cursor left open would hold its snapshot.
 
-        Raises DatabaseUnusable.
+        Raises DatabaseUnusable, ReadTooOld.
         """
-        with named(self.path):
-            return typed(kind, fetch(self._connection(), sql, values))
+        line = self._borrow()
+        try:
+            found = self.fetched(line, sql, values)
+        finally:
+            self._give_back(line)
+        return typed(kind, found)
+
+    @contextmanager
+    def snapshot(self) -> "Generator[Reader]":
+        """A reader of the database as it is at its first read, whatever is committed meanwhile.
+
+        Short, and not handed to another thread: while it lasts the write-ahead log only grows.
+        """
+        line = self._borrow()
+        try:
+            fetch(line.raw, "BEGIN")
+            line.snapshot = True
+            yield _Snapshot(self, line)
+        finally:
+            line.snapshot = False
+            if line.raw.in_transaction:
+                with suppress(apsw.Error):  # it is being ended at this moment
+                    fetch(line.raw, "ROLLBACK")
+            self._give_back(line)
 
     def damage(self) -> str | None:
         """What is wrong with the file, None if nothing; 0.1 s for 64 MB. Raises DatabaseUnusable."""
         said = self.rows(tuple[str], "PRAGMA quick_check(1)")[0][0]
         return None if said == "ok" else said.splitlines()[-1]  # the first line says that it is about database main
 
-    def _connection(self) -> apsw.Connection:
-        connection: apsw.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READONLY)
-            connection.set_busy_timeout(5_000)
-            for pragma in ("query_only=ON", "mmap_size=268435456"):
-                fetch(connection, f"PRAGMA {pragma}")
-            self._local.connection = connection
-        return connection
+    def oldest(self) -> float:
+        """How many seconds the oldest read or snapshot under way has lasted, 0 if there is none."""
+        return max([0.0, *(line.age() for line in list(self._lines))])
+
+    def end_old_snapshots(self) -> None:
+        """End snapshots that are too old though nothing is read in them; a read that runs ends itself."""
+        for line in list(self._lines):
+            if line.snapshot and line.too_old():
+                with suppress(apsw.Error):  # a read runs in it
+                    fetch(line.raw, "ROLLBACK")
+
+    def close(self) -> None:
+        """Close what nobody reads on."""
+        while self._idle:
+            self._drop(self._idle.pop())
+
+    def fetched(self, line: _Line, sql: str, values: Sequence[SqlValue]) -> list[Row]:
+        """For a snapshot of this reader, too. Raises DatabaseUnusable, ReadTooOld."""
+        try:
+            return fetch(line.raw, sql, values)
+        except apsw.InterruptError as error:
+            raise self.too_old() from error
+        except WHOLE as error:
+            raise unusable(self.path, error) from error
+
+    def too_old(self) -> ReadTooOld:
+        """What to raise where a read was ended."""
+        return ReadTooOld(
+            f"database {self.path}: a read was ended after {OLDEST:.0f} s, since the log grows while it lasts; "
+            "ask for less at once"
+        )
+
+    def _borrow(self) -> _Line:
+        try:
+            line = self._idle.pop()
+        except IndexError:
+            with named(self.path):
+                line = _Line(self.path, self._monotonic)
+            self._lines[line] = None
+        line.began = self._monotonic()
+        return line
+
+    def _give_back(self, line: _Line) -> None:
+        line.began = INFINITE
+        if len(self._idle) < POOL:  # of several at once each may see room: a few more do no harm
+            self._idle.append(line)
+        else:
+            self._drop(line)
+
+    def _drop(self, line: _Line) -> None:
+        self._lines.pop(line, None)
+        line.raw.close()
+
+
+class _Snapshot(Reader):
+    """Reads of one state, on a connection that stays borrowed."""
+
+    def __init__(self, of: Reader, line: _Line) -> None:
+        self.path, self._of, self._line = of.path, of, line
+
+    def rows(self, kind: type[R], sql: str, *values: SqlValue) -> list[R]:
+        """See Reader."""
+        try:
+            found = self._of.fetched(self._line, sql, values)
+        except apsw.ThreadingViolationError as error:  # it is being ended
+            raise self._of.too_old() from error
+        if not self._line.raw.in_transaction:  # it was ended before: this was another state
+            raise self._of.too_old()
+        return typed(kind, found)
+
+    @contextmanager
+    def snapshot(self) -> Generator[Reader]:
+        """It is one."""
+        yield self

@@ -4,15 +4,18 @@ import hashlib
 from collections.abc import Sequence
 from decimal import Decimal
 
-from messages.database import Statement
+from messages.database import Many, Statement
 from messages.trading import Held, Holding
 from messages.values import CorrelationId, Symbol, from_units, to_units
 from storage.connections import Reader
 
+Entry = tuple[str, Symbol | None, int, int, str | None]
+"""A line of the books: account, symbol, quantity, amount, and when it was acquired."""
+
 
 def opening(
     holdings: Sequence[Holding], cash: Decimal, origin: str, correlation_id: CorrelationId, now: int
-) -> tuple[Statement, ...]:
+) -> tuple[Statement | Many, ...]:
     """Reverse the opening that stands, if there is one, and open the books anew.
 
     Each holding is one line in `holdings` and its counterpart in `opening`, so that amounts and quantities sum to
@@ -25,7 +28,12 @@ def opening(
     lines = [_line("holdings", "opening", held) for held in holdings]
     if cash:
         lines.append(_money(to_units(cash)))
-    return (begin, *_reverse(correlation_id, now), *(line for pair in lines for line in pair))
+    entries = Many(
+        """INSERT INTO ledger_entries (transaction_id, account, symbol, quantity, amount, acquired)
+        VALUES ((SELECT max(id) FROM ledger_transactions WHERE kind = 'opening'), ?, ?, ?, ?, ?)""",
+        tuple(line for pair in lines for line in pair),
+    )
+    return (begin, *_reverse(correlation_id, now), entries)
 
 
 def _reverse(correlation_id: CorrelationId, now: int) -> tuple[Statement, Statement]:
@@ -48,25 +56,17 @@ def _reverse(correlation_id: CorrelationId, now: int) -> tuple[Statement, Statem
     )
 
 
-def _line(account: str, against: str, holding: Holding) -> tuple[Statement, Statement]:
+def _line(account: str, against: str, holding: Holding) -> tuple[Entry, Entry]:
     quantity, amount = to_units(holding.quantity), to_units(holding.quantity * holding.cost)
     acquired = holding.acquired.isoformat() if holding.acquired else None
     return (
-        _entry(account, holding.symbol, quantity, amount, acquired),
-        _entry(against, holding.symbol, -quantity, -amount, acquired),
+        (account, holding.symbol, quantity, amount, acquired),
+        (against, holding.symbol, -quantity, -amount, acquired),
     )
 
 
-def _money(amount: int) -> tuple[Statement, Statement]:
-    return _entry("cash", None, 0, amount, None), _entry("opening", None, 0, -amount, None)
-
-
-def _entry(account: str, symbol: Symbol | None, quantity: int, amount: int, acquired: str | None) -> Statement:
-    return Statement(
-        """INSERT INTO ledger_entries (transaction_id, account, symbol, quantity, amount, acquired)
-        VALUES ((SELECT max(id) FROM ledger_transactions WHERE kind = 'opening'), ?, ?, ?, ?, ?)""",
-        (account, symbol, quantity, amount, acquired),
-    )
+def _money(amount: int) -> tuple[Entry, Entry]:
+    return ("cash", None, 0, amount, None), ("opening", None, 0, -amount, None)
 
 
 def held(read: Reader) -> list[Held]:

@@ -1,7 +1,7 @@
 """What an edge needs of a running desk: to ask its actors, and to read its database."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from actors.kernel.system import System
@@ -9,7 +9,7 @@ from messages import claude, market, tasks, trading
 from messages.addresses import Ref, Refused, ReplyTo
 from messages.claude import Asking
 from messages.errors import TroupeError
-from storage.connections import Reader
+from storage.connections import Operations, Reader
 
 M = TypeVar("M")
 R = TypeVar("R")
@@ -34,7 +34,7 @@ class DeskFailed(TroupeError):
 class Access:
     """Handed to the console and to the command line; `prices` is sample or csv, `watch` what a person has named.
 
-    `asking` says how Claude is asked, and for how much.
+    `asking` says how Claude is asked, and for how much; `operations` how the writer is.
     """
 
     system: System
@@ -47,6 +47,7 @@ class Access:
     currency: str
     watch: tuple[str, ...]
     asking: Asking
+    operations: Operations = field(default_factory=Operations)
 
     def ask(self, _kind: type[R], ref: Ref[M], make: Callable[[ReplyTo[R | Refused]], M]) -> R:
         """Tell `make(reply_to)` and wait for an answer of this kind. Raises DeskRefused."""

@@ -14,6 +14,7 @@ from messages import console
 from messages.addresses import Down
 from messages.claude import BreakerChanged
 from messages.console import ServerEnded
+from messages.database import WritesHeld, WritesResumed
 from storage.home import Home
 
 PATIENCE = 0.25
@@ -69,6 +70,10 @@ class Console:
                 _events.info("Claude can be asked again")
             case BreakerChanged():
                 _events.warning("Claude is not asked for now (%s): %s", message.cause, message.sentence)
+            case WritesHeld(why):
+                _events.error("nothing is kept for now, and trading is HALTED: %s", why)
+            case WritesResumed():
+                _events.info("what was held is kept, and trading goes on")
             case ServerEnded():
                 raise RuntimeError(f"the HTTP server has ended: {message.cause}")
             case _:

@@ -29,7 +29,7 @@ MOST: Final = 10_000
 """Tasks that are listed at once."""
 LARGEST: Final = 4_000_000
 """Bytes a request may have; a file of holdings has a quarter of it at most."""
-NOT_NOW: Final = frozenset({"full", "down", "late", "crashed"})
+NOT_NOW: Final = frozenset({"full", "down", "late", "crashed", "halted"})
 """Refusals that say: try again later."""
 
 
@@ -55,7 +55,7 @@ def application(access: Access, home: Home) -> Starlette:
         actors = tuple(
             views.ActorState(each.actor, each.state.value, each.waiting, each.cause) for each in access.system.observe()
         )
-        return views.status(access.read, str(home.path), source, os.getpid(), actors)
+        return views.status(access.read, str(home.path), source, os.getpid(), actors, access.operations.held)
 
     def list_tasks(request: Request, body: bytes) -> object:
         limit = request.query_params.get("limit", "20")

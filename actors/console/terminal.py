@@ -220,6 +220,8 @@ def print_status(status: Status) -> None:
     """The desk at a glance."""
     running = f"running as process {status.pid}" if status.pid else "not running"
     line(f"Desk {status.home}: {running}; prices: {status.source}")
+    if status.held:
+        line(f"Nothing is committed, and trading is HALTED, until this is mended: {status.held}")
     table = grid("", "queue", "tasks")
     for queue in status.queues:
         table.add_row(queue.queue, ", ".join(f"{count} {state}" for state, count in queue.tasks.items()))

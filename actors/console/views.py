@@ -39,13 +39,14 @@ class QueueState:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A desk at a glance; `pid` and `actors` only of one that runs."""
+    """A desk at a glance; `pid` and `actors` only of one that runs. `held` says why nothing is committed, if so."""
 
     home: str
     source: str
     pid: int | None
     queues: tuple[QueueState, ...]
     actors: tuple[ActorState, ...]
+    held: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,19 @@ class Why:
     tasks: tuple[TaskRow, ...]
 
 
-def status(read: Reader, home: str, source: str, pid: int | None = None, actors: tuple[ActorState, ...] = ()) -> Status:
+def status(
+    read: Reader,
+    home: str,
+    source: str,
+    pid: int | None = None,
+    actors: tuple[ActorState, ...] = (),
+    held: str | None = None,
+) -> Status:
     """The desk at a glance."""
     queues = dict[str, dict[str, int]]()
     for (queue, state), count in tasks.counts(read).items():
         queues.setdefault(queue, {})[state] = count
-    return Status(home, source, pid, tuple(QueueState(*each) for each in queues.items()), actors)
+    return Status(home, source, pid, tuple(QueueState(*each) for each in queues.items()), actors, held)
 
 
 def why(read: Reader, id_: str, source: str) -> Why:

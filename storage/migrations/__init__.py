@@ -10,8 +10,9 @@ from typing import Final
 import apsw
 
 from messages.errors import TroupeError
-from storage.connections import DatabaseUnusable, Operations, Reader, WriteConnection, fetch, named, typed
+from storage.connections import DatabaseUnusable, Operations, Reader, fetch, named, typed
 from storage.home import Home
+from storage.writing import WriteConnection
 
 APPLICATION_ID: Final = 0x54524F55
 """«TROU»: what says that a SQLite file is a desk's."""

@@ -7,9 +7,10 @@ from actors.kernel.supervision import State
 from actors.kernel.system import StartFailed
 from actors.settings.reading import Settings
 from messages.tasks import Drain
-from storage.connections import DatabaseUnusable, WriteConnection
+from storage.connections import DatabaseUnusable
 from storage.home import Home
 from storage.migrations import WrongHome, open_for_reading
+from storage.writing import WriteConnection
 from tests.desks import StagedDesk
 
 HOLDINGS = "symbol,quantity,cost\nAAPL,10,100\nFB,1,1\nCASH:USD,500,1\n"

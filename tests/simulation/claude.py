@@ -408,7 +408,7 @@ class Tale:
                 shutil.copyfile(file, home.path / name)
         self._close()
         self.hits["left open"] += questions.left(read := Reader(home.database))
-        _close(read)
+        read.close()
         self.desk = self._open(home, old.system.clock.monotonic() + 1.0)
 
     def _open(self, home: Home, now: float) -> Life:
@@ -427,7 +427,7 @@ class Tale:
         self.hits["full"] += desk.system.dead_letters["database", "full"]
         self.hits["crashed"] += len(desk.system.recorder.crashes)
         self.hits["programs"] += len(desk.sessions.made)
-        _close(desk.read)
+        desk.read.close()
         connection = desk.keeper._connection  # pyright: ignore[reportPrivateUsage]
         if connection is not None:
             connection.raw.close()
@@ -435,9 +435,3 @@ class Tale:
 
 def _prompt(profile: Profile, talk: str | None, id_: str) -> str:
     return f"{PROFILES.index(profile)}|{talk or ''}|{id_}"
-
-
-def _close(read: Reader) -> None:
-    connection = getattr(read._local, "connection", None)  # pyright: ignore[reportPrivateUsage]
-    if connection is not None:
-        connection.close()

@@ -184,7 +184,7 @@ class Story:
         self._now = self._system.clock.monotonic() + 1.0
         self._count()
         self._kept |= {key for key, probe in self._system.submitted if Submitted in map(type, probe.received)}
-        _close(self._desk.access.read)
+        self._desk.access.read.close()
         self._desk = None
         read = Reader(self.home.database)
         self._nothing_acknowledged_is_lost(read)
@@ -192,7 +192,7 @@ class Story:
             self.storm.hits["drained"] += 1
             assert not [row for row in tasks.newest(read, 10_000) if row.state == "leased"], "drained, and yet leased"
             assert all(len(probe.received) == 1 for _, probe in self._system.submitted), "submitted, and not answered"
-        _close(read)
+        read.close()
 
     def _count(self) -> None:
         recorder, hits = self._system.recorder, self.storm.hits
@@ -256,9 +256,3 @@ def _contents(read: Reader) -> Contents:
         kind: {(each, symbol): payload for each, symbol, payload in read.rows(tuple[str, str, str], sql)}
         for kind, sql in queries.items()
     }
-
-
-def _close(read: Reader) -> None:
-    connection = getattr(read._local, "connection", None)  # pyright: ignore[reportPrivateUsage]
-    if connection is not None:
-        connection.close()

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from storage.connections import Reader, WriteConnection
+from storage.connections import Reader
 from storage.home import Home
 from storage.migrations import open_for_writing
+from storage.writing import WriteConnection
 
 FIXED = {"price_source": "sample", "currency": "USD"}
 

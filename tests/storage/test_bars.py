@@ -12,8 +12,9 @@ from messages.database import Statement
 from messages.market import Bars
 from messages.values import Symbol
 from storage import bars
-from storage.connections import DatabaseUnusable, Reader, StatementFailed, WriteConnection
+from storage.connections import DatabaseUnusable, Reader
 from storage.home import Home
+from storage.writing import StatementFailed, WriteConnection
 from tests.actors.domain import making
 
 ACME, IBM = Symbol("ACME"), Symbol("IBM")

@@ -5,8 +5,9 @@ from decimal import Decimal
 
 from storage import breaker, consents, prompts
 from storage.breaker import BreakerRow
-from storage.connections import Reader, StatementFailed, WriteConnection
+from storage.connections import Reader
 from storage.consents import ConsentRow
+from storage.writing import StatementFailed, WriteConnection
 
 
 def test_the_newest_state_is_the_one_the_breaker_is_in(connection: WriteConnection, read: Reader) -> None:

@@ -1,15 +1,21 @@
 """Group commit, and reading beside it."""
 
+import random
 import threading
+from contextlib import ExitStack
+from decimal import Decimal
+from typing import Any
 
 import apsw
 import msgspec
+import numpy as np
 import pytest
 
-from messages.database import Statement
-from storage.connections import DatabaseUnusable, Operations, Reader, StatementFailed, WriteConnection, fetch
+from messages.database import Many, Statement
+from storage.connections import OLDEST, POOL, DatabaseUnusable, Operations, Reader, ReadTooOld, fetch
 from storage.home import Home
 from storage.migrations import open_for_writing
+from storage.writing import StatementFailed, WriteConnection
 from tests.storage.conftest import FIXED
 
 
@@ -55,6 +61,107 @@ def test_every_statement_returns_its_rows(connection: WriteConnection) -> None:
     assert result == ((("currency",), ("price_source",)), (("z",),), ())
 
 
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (np.int64(5), "numpy.int64"),
+        (Decimal(1), "decimal.Decimal"),
+        (bytearray(b"x"), "bytearray"),
+        (np.arange(2), "numpy.ndarray"),
+    ],
+)
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_value_of_a_type_that_cannot_be_stored_is_named(
+    connection: WriteConnection, read: Reader, value: Any, kind: str, beside: bool
+) -> None:
+    name = Statement("INSERT INTO home (name, value) VALUES (?, 'x')", ("b",))
+    odd = Statement(name.sql, (value,))
+    batch = [[odd], [name]] if beside else [[odd]]
+
+    result = connection.commit(batch)[0]
+    many = connection.commit([[Many("UPDATE home SET value = ?", ((value,),))]])[0]
+
+    assert isinstance(result, StatementFailed)
+    assert str(result) == f"a value is a {kind}, which cannot be stored; make it int, float, str, bytes or None"
+    assert str(many) == str(result)
+    assert names(read) == ({"b"} if beside else set())
+
+
+def test_a_subclass_is_stored_as_what_it_is(connection: WriteConnection, read: Reader) -> None:
+    class Word(str):
+        __slots__ = ()
+
+    connection.commit([[Statement("INSERT INTO home (name, value) VALUES (?, 'x')", (Word("a"),))]])
+    connection.commit([[Statement("INSERT INTO home (name, value) VALUES (?, 'x')", (np.str_("b"),))]])
+
+    assert names(read) == {"a", "b"}
+
+
+def test_many_rows_are_kept_together_or_not_at_all(connection: WriteConnection, read: Reader) -> None:
+    sql = "INSERT INTO home (name, value) VALUES (?, 'x')"
+    fine = Many(sql, tuple((f"n{number}",) for number in range(1_000)))
+    twice = Many(sql, (("b",), ("c",), ("b",)))
+
+    results = connection.commit([[fine], [twice], [insert("d"), twice], [insert("e")]])
+
+    assert [isinstance(result, StatementFailed) for result in results] == [False, True, True, False]
+    assert results[0] == ((),)
+    assert len(names(read)) == 1_001
+    assert connection.operations["insert", "home", "done"] == 1_001
+
+
+def plain(name: str) -> Statement:
+    return Statement("INSERT INTO home (name, value) VALUES (?, 'x')", (name,))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_of_any_batch_each_message_is_kept_whole_or_fails_alone(
+    connection: WriteConnection, read: Reader, seed: int
+) -> None:
+    chance, kept, expected = random.Random(seed), set[str](), list[bool]()
+    batch = list[list[Statement | Many]]()
+    for _ in range(40):
+        wanted = [
+            chance.choice("abcdefghijklmnopqrstuvwxyz") + chance.choice("123")
+            for _ in range(chance.choice([1, 1, 1, 2, 3]))
+        ]
+        make = chance.choice([plain, plain, insert])
+        batch.append([Many(plain("").sql, tuple((name,) for name in wanted))] if chance.random() < 0.2
+                     else [make(name) for name in wanted])  # fmt: skip
+        fits = len(set(wanted)) == len(wanted) and not kept & set(wanted)
+        kept |= set(wanted) if fits else set()
+        expected.append(fits)
+
+    results = connection.commit(batch)
+
+    assert [not isinstance(result, StatementFailed) for result in results] == expected
+    assert names(read) == kept
+
+
+@pytest.mark.parametrize("alike", [False, True])
+def test_a_statement_that_rolls_back_everything_takes_no_other_message_with_it(
+    connection: WriteConnection, read: Reader, alike: bool
+) -> None:
+    connection.commit([[Statement("""CREATE TRIGGER never BEFORE INSERT ON home WHEN NEW.name = 'bad'
+        BEGIN SELECT RAISE(ROLLBACK, 'never'); END""")]])  # fmt: skip
+    make = plain if alike else insert
+
+    results = connection.commit([[make("a")], [make("b"), make("c")], [make("bad")], [make("d")], [make("e")]])
+
+    assert [str(result) for result in results if isinstance(result, StatementFailed)] == ["never"]
+    assert names(read) == {"a", "b", "c", "d", "e"}
+
+
+def test_a_text_of_several_statements_is_whole_or_nothing(connection: WriteConnection, read: Reader) -> None:
+    both = Statement("INSERT INTO home VALUES ('a', 'x'); INSERT INTO home VALUES ('a', 'x')")
+
+    alone = connection.commit([[both]])
+    beside = connection.commit([[both], [insert("b")]])
+
+    assert [isinstance(result, StatementFailed) for result in (*alone, *beside)] == [True, True, False]
+    assert names(read) == {"b"}
+
+
 @pytest.mark.parametrize("value", [2**63, object()])
 def test_a_value_that_sqlite_cannot_hold_fails_its_message_alone(
     connection: WriteConnection, read: Reader, value: int
@@ -92,9 +199,10 @@ def test_another_process_that_holds_the_lock_fails_the_batch_and_nothing_is_kept
 
 
 def test_commits_are_synchronous_in_full_and_foreign_keys_are_kept(connection: WriteConnection) -> None:
-    pragmas = [fetch(connection.raw, f"PRAGMA {name}") for name in ("journal_mode", "synchronous", "foreign_keys")]
+    settings = ("journal_mode", "synchronous", "foreign_keys", "wal_autocheckpoint")
+    pragmas = [fetch(connection.raw, f"PRAGMA {name}") for name in settings]
 
-    assert pragmas == [[("wal",)], [(2,)], [(1,)]]
+    assert pragmas == [[("wal",)], [(2,)], [(1,)], [(0,)]]
 
 
 def test_statements_are_counted_by_operation_table_and_outcome(home: Home) -> None:
@@ -166,25 +274,104 @@ def test_rows_come_as_they_are_bytes_too(connection: WriteConnection, read: Read
     ]
 
 
-def test_each_thread_reads_on_a_connection_of_its_own(
-    connection: WriteConnection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened, read = list[int](), Reader(connection.path)
-    original = apsw.Connection
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[apsw.Connection]:
+    """The connections that were opened."""
+    found, original = list[apsw.Connection](), apsw.Connection
 
     def connect(path: str, *, flags: int) -> apsw.Connection:
-        opened.append(threading.get_ident())
-        return original(path, flags=flags)
+        found.append(original(path, flags=flags))
+        return found[-1]
 
     monkeypatch.setattr(apsw, "Connection", connect)
+    return found
+
+
+def test_threads_that_read_one_after_the_other_share_a_connection(
+    connection: WriteConnection, opened: list[apsw.Connection]
+) -> None:
+    read = Reader(connection.path)
     threads = [threading.Thread(target=lambda: (names(read), names(read))) for _ in range(3)]
     for thread in threads:
         thread.start()
         thread.join()
     names(read)
-    names(read)
 
-    assert len(opened) == 4
+    assert len(opened) == 1
+
+
+def test_more_connections_than_are_kept_are_closed_when_they_are_given_back(
+    connection: WriteConnection, opened: list[apsw.Connection]
+) -> None:
+    read = Reader(connection.path)
+    with ExitStack() as stack:
+        for _ in range(POOL + 3):
+            stack.enter_context(read.snapshot())
+    while_all_are_idle = [is_open(each) for each in opened].count(True)
+    read.close()
+
+    assert (len(opened), while_all_are_idle) == (POOL + 3, POOL)
+    assert not any(map(is_open, opened))
+
+
+def is_open(connection: apsw.Connection) -> bool:
+    try:
+        return connection.in_transaction in (True, False)
+    except apsw.ConnectionClosedError:
+        return False
+
+
+def test_a_snapshot_reads_one_state_whatever_is_committed_meanwhile(connection: WriteConnection, read: Reader) -> None:
+    with read.snapshot() as at:
+        before = names(at)
+        connection.commit([[insert("a")]])
+        with at.snapshot() as same:
+            assert (before, names(same), names(read)) == (set(), set(), {"a"})
+    assert names(read) == {"a"}
+
+
+class Ticking:
+    """A clock on which each look takes a second."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+ENDLESS = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n WHERE x < 0"
+
+
+def test_a_read_that_takes_too_long_is_ended_and_says_so(connection: WriteConnection) -> None:
+    read = Reader(connection.path, Ticking())
+
+    with pytest.raises(ReadTooOld, match=r"desk\.sqlite3: a read was ended after 60 s, since the log grows"):
+        read.rows(tuple[int], ENDLESS)
+    assert names(read) == set()
+
+
+def test_a_snapshot_in_which_nobody_reads_is_ended_too_and_says_so_when_it_is_read_again(
+    connection: WriteConnection,
+) -> None:
+    clock = Ticking()
+    read = Reader(connection.path, clock)
+    with read.snapshot() as at:
+        names(at)
+        connection.commit([[insert("a")]])
+        blocked = connection.restart_log()
+        read.end_old_snapshots()
+        still_blocked = connection.restart_log()
+        clock.now += OLDEST
+        oldest = read.oldest()
+        read.end_old_snapshots()
+
+        assert (blocked, still_blocked, connection.restart_log()) == (False, False, True)
+        assert oldest > OLDEST
+        with pytest.raises(ReadTooOld):
+            names(at)
+    assert names(read) == {"a"}
+    assert read.oldest() == 0.0
 
 
 def test_a_reader_holds_no_snapshot(connection: WriteConnection, read: Reader) -> None:

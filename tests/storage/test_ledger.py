@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from messages.trading import Held, Holding
 from messages.values import CorrelationId, OutOfRange, Symbol, to_units
 from storage import ledger
-from storage.connections import Reader, WriteConnection
+from storage.connections import Reader
 from storage.home import Home
 from storage.migrations import open_for_writing
+from storage.writing import WriteConnection
 
 AAPL, IBM, FB = Symbol("AAPL"), Symbol("IBM"), Symbol("FB")
 ROUND = CorrelationId("c" * 32)

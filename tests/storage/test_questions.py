@@ -12,10 +12,11 @@ from messages.claude import Answered, Cause, Failed, Profile, Purpose, Question
 from messages.database import Statement
 from messages.values import CorrelationId, Symbol
 from storage import consents, questions
-from storage.connections import Reader, StatementFailed, WriteConnection
+from storage.connections import Reader
 from storage.home import Home
 from storage.migrations import open_for_writing
 from storage.questions import Breakdown, Caps, Outcome, Share, Spent
+from storage.writing import StatementFailed, WriteConnection
 
 ONE, OTHER = CorrelationId("1" * 32), CorrelationId("2" * 32)
 AAPL, IBM = Symbol("AAPL"), Symbol("IBM")

@@ -9,9 +9,10 @@ import pytest
 from messages.trading import Valuation, Weight, Weights
 from messages.values import CorrelationId, Symbol
 from storage import decisions, fact_sheets, valuations
-from storage.connections import Reader, StatementFailed, WriteConnection
+from storage.connections import Reader
 from storage.decisions import Views
 from storage.payloads import Undecodable
+from storage.writing import StatementFailed, WriteConnection
 from tests.storage.test_payloads import AAPL, ABSTAIN, BUY, SHEET, VALUATION
 
 ONE, OTHER = CorrelationId("1" * 32), CorrelationId("2" * 32)

@@ -10,7 +10,8 @@ import pytest
 
 import storage
 from messages.claude import Cause
-from storage.connections import WriteConnection, fetch
+from storage.connections import fetch
+from storage.writing import WriteConnection
 
 STATES = ("blocked", "queued", "leased", "done", "dead", "cancelled")
 ALLOWED = {

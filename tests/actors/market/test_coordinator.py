@@ -13,9 +13,10 @@ from messages.market import Fetch, Fetched
 from messages.tasks import Finished, Lease, RefreshBars, Run, ValuePortfolio
 from messages.values import Symbol
 from storage import bars
-from storage.connections import Reader, WriteConnection
+from storage.connections import Reader
 from storage.home import Home
 from storage.migrations import open_for_writing
+from storage.writing import WriteConnection
 from tests.actors.queues import DAY, ROUND
 from tests.desks import walk
 

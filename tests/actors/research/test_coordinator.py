@@ -24,10 +24,11 @@ from messages.research import Action, Decision, Inquiry
 from messages.tasks import Finished, Lease, Recommend, RefreshBars, Run, Work
 from messages.values import Symbol
 from storage import bars, decisions, fact_sheets, prompts, questions
-from storage.connections import Reader, WriteConnection
+from storage.connections import Reader
 from storage.home import Home
 from storage.migrations import open_for_writing
 from storage.questions import Caps
+from storage.writing import WriteConnection
 from tests.actors.domain.making import ACME, LAST, sheet, walk
 from tests.actors.domain.making import bars as made
 from tests.actors.queues import EPOCH, ROUND

@@ -20,9 +20,10 @@ from messages.tasks import ComputeFacts, Finished, Lease, RefreshBars, Run, Valu
 from messages.trading import Holding, Position, Valuation
 from messages.values import Symbol
 from storage import bars, fact_sheets, ledger, valuations
-from storage.connections import Reader, WriteConnection
+from storage.connections import Reader
 from storage.home import Home
 from storage.migrations import open_for_writing
+from storage.writing import WriteConnection
 from tests.actors.domain import making
 from tests.actors.queues import EPOCH, ROUND
 
