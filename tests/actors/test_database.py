@@ -2,10 +2,10 @@
 
 import apsw
 import pytest
+from actors.kernel.bus import Bus
 
 import actors.database
 from actors.database import AGAIN, BATCH, HELD_FOR, IDLE, WORTH_IT, DatabaseWriter
-from actors.kernel.bus import Bus
 from actors.kernel.system import STOP_DESK, StartFailed
 from actors.kernel.testing import Probe, TestSystem
 from actors.tasks import COMMIT_WITHIN

@@ -8,29 +8,27 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.benchmarks import claims, facts, gateway, gateway_faults
-from tests.benchmarks.claims import CLAIMS
-from tests.benchmarks.facts import FACTS
-from tests.benchmarks.gateway import GATEWAY
-from tests.benchmarks.gateway_faults import GATEWAY_FAULTS
-from tests.benchmarks.kernel import KERNEL
+from tests.benchmarks import claims, facts, gateway, gateway_faults, kernel, readers, start, writer
 from tests.benchmarks.measure import Benchmark, as_json, as_table, kept, run
 from tests.benchmarks.picture import as_svg
 from tests.benchmarks.plot import as_bars
-from tests.benchmarks.start import START
 
 BENCHMARKS: dict[str, Benchmark] = {
-    "kernel": KERNEL,
-    "start": START,
-    "facts": FACTS,
-    "gateway": GATEWAY,
-    "gateway-faults": GATEWAY_FAULTS,
-    "claims": CLAIMS,
+    "kernel": kernel.KERNEL,
+    "start": start.START,
+    "facts": facts.FACTS,
+    "gateway": gateway.GATEWAY,
+    "gateway-faults": gateway_faults.GATEWAY_FAULTS,
+    "writer": writer.WRITER,
+    "readers": readers.READERS,
+    "claims": claims.CLAIMS,
 }
 SMALL: dict[str, Benchmark] = {
     "facts": facts.SMALL,
     "gateway": gateway.SMALL,
     "gateway-faults": gateway_faults.SMALL,
+    "writer": writer.SMALL,
+    "readers": readers.SMALL,
     "claims": claims.SMALL,
 }
 """With smaller sizes, where there are any."""

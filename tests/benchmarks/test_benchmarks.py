@@ -6,6 +6,7 @@ import math
 import os
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from xml.etree import ElementTree
 
 import pytest
@@ -28,7 +29,7 @@ def test_without_a_name_they_are_listed(capsys: pytest.CaptureFixture[str]) -> N
     main([])
 
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
-        "kernel", "start", "facts", "gateway", "gateway-faults", "claims",
+        "kernel", "start", "facts", "gateway", "gateway-faults", "writer", "readers", "claims",
     ]  # fmt: skip
 
 
@@ -59,6 +60,16 @@ def test_the_table_shows_median_lowest_highest_and_what_is_wanted() -> None:
 
 def test_the_keys_of_start_are_the_documented_ones() -> None:
     assert list(BENCHMARKS["start"].wanted) == ["once_s", "once_mb", "help_s"]
+
+
+@pytest.mark.skipif(find_spec("aiosqlite") is None, reason="the dependency group `bench` is not installed")
+@pytest.mark.skipif(which("cc") is None, reason="no C compiler is on the path")
+@pytest.mark.parametrize("name", ["writer", "readers"])
+def test_what_compares_the_database_runs_and_has_its_keys(name: str) -> None:
+    medians = run(name, SMALL[name]).medians
+
+    assert list(medians) == list(BENCHMARKS[name].wanted)
+    assert all(median > 0 for median in medians.values())
 
 
 def test_the_keys_of_the_gateways_are_the_documented_ones() -> None:

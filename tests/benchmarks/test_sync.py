@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -14,7 +15,7 @@ from tests.benchmarks.sync import NO_COMPILER, Plan, compiled, rounds_in_child, 
 
 def in_child(plan: Plan, place: Path, repeats: int) -> Iterator[Figures]:
     """Writes to a database in the child, so that what SQLite itself calls is seen."""
-    connection = apsw.Connection(str(place / "a.sqlite3"))
+    connection: Any = apsw.Connection(str(place / "a.sqlite3"))
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 0"):
         connection.pragma(*pragma.split(" = "))
     connection.execute("CREATE TABLE a (x)")

@@ -8,6 +8,7 @@ written, rows here and messages there, is made before the clock starts.
 
 import asyncio
 import gc
+import importlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -50,11 +51,12 @@ class Ours:
         self.system.add(self.ref, lambda me: DatabaseWriter(me, home, {}, Operations()), STOP_DESK)
         self.system.start()
         self._answers = SimpleQueue[object]()
-        self._send((Statement(TABLE),))
-        assert isinstance(self._answers.get(), Committed)
+        self.send((Statement(TABLE),))
 
-    def _send(self, statements: tuple[Statement | Many, ...]) -> None:
+    def send(self, statements: tuple[Statement | Many, ...]) -> None:
+        """Have them committed."""
         self.ref.tell(Write(statements, Answer(self._answers)))
+        assert isinstance(self._answers.get(), Committed)
 
     def each(self, outstanding: int, count: int) -> float:
         """Seconds for so many writes of one row, of which so many are under way at any time."""
@@ -73,8 +75,7 @@ class Ours:
     def bulk(self, rows: Sequence[Row]) -> float:
         """Seconds for all of them as one message; to make it is part of that."""
         began = time.perf_counter()
-        self._send((Many(INSERT, tuple(rows)),))
-        assert isinstance(self._answers.get(), Committed)
+        self.send((Many(INSERT, tuple(rows)),))
         return time.perf_counter() - began
 
     def close(self) -> None:
@@ -98,24 +99,23 @@ class Locked:
         self._path, self._loop = place / "locked.sqlite3", asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._run(self._open())
+        self.run(self._open())
 
-    def _run(self, work: Any) -> Any:
+    def run(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _open(self) -> None:
-        import aiosqlite
-
-        self._lock, self._connection = asyncio.Lock(), await aiosqlite.connect(str(self._path))
+        aiosqlite: Any = importlib.import_module("aiosqlite")  # of the dependency group `bench` alone
+        self.lock, self.connection = asyncio.Lock(), await aiosqlite.connect(str(self._path))
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=0"):
-            await self._connection.execute(f"PRAGMA {pragma}")
-        await self._connection.execute(TABLE)
-        await self._connection.commit()
+            await self.connection.execute(f"PRAGMA {pragma}")
+        await self.connection.execute(TABLE)
+        await self.connection.commit()
 
-    async def _insert(self, each: Row) -> None:
-        async with self._lock:
-            await self._connection.execute(INSERT, each)
-            await self._connection.commit()
+    async def insert(self, each: Row) -> None:
+        async with self.lock:
+            await self.connection.execute(INSERT, each)
+            await self.connection.commit()
 
     async def _each(self, outstanding: int, count: int) -> float:
         rows = iter([row(number) for number in range(count)])
@@ -123,31 +123,31 @@ class Locked:
 
         async def submit() -> None:
             for each in rows:
-                await self._insert(each)
+                await self.insert(each)
 
         await asyncio.gather(*(submit() for _ in range(outstanding)))
         return time.perf_counter() - began
 
     async def _bulk(self, rows: Sequence[Row]) -> float:
         began = time.perf_counter()
-        async with self._lock:
+        async with self.lock:
             for each in rows:
-                await self._connection.execute(INSERT, each)
-            await self._connection.commit()
+                await self.connection.execute(INSERT, each)
+            await self.connection.commit()
         return time.perf_counter() - began
 
     def each(self, outstanding: int, count: int) -> float:
         """See Ours."""
-        seconds: float = self._run(self._each(outstanding, count))
+        seconds: float = self.run(self._each(outstanding, count))
         return seconds
 
     def bulk(self, rows: Sequence[Row]) -> float:
         """The document's proposal."""
-        seconds: float = self._run(self._bulk(rows))
+        seconds: float = self.run(self._bulk(rows))
         return seconds
 
     def close(self) -> None:
-        self._run(self._connection.close())
+        self.run(self.connection.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -157,7 +157,7 @@ class Limit:
     """What there is to reach: no message, no thread, no answer."""
 
     def __init__(self, place: Path) -> None:
-        self._connection = apsw.Connection(str(place / "limit.sqlite3"))
+        self._connection: Any = apsw.Connection(str(place / "limit.sqlite3"))
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=0"):
             self._connection.execute(f"PRAGMA {pragma}").fetchall()
         self._connection.execute(TABLE)
@@ -188,7 +188,7 @@ class Limit:
 def in_child(plan: Plan, place: Path, repeats: int) -> Iterator[Figures]:
     """Where a sync takes 1 ms; in each repeat the three take turns at being first."""
     ours, locked, limit = contenders = Ours(place), Locked(place), Limit(place)
-    rows = [row(number) for number in range(max(plan["bulk"]))]
+    rows, one = [row(number) for number in range(max(plan["bulk"]))], 1.0
     try:
         for repeat in range(repeats):
             order = [contenders[(repeat + turn) % 3] for turn in range(3)]
