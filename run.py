@@ -258,6 +258,52 @@ def claude_(
 
 
 @app.command()
+def backup(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Copy the database, beside a desk that runs too, and verify the copy."""
+    from actors.console import doors, terminal
+    from storage.backups import part_of
+
+    place = _home(context, home)
+    process.reader(place)
+    with process.door(place) as door:
+        terminal.opening(door.source, json=json)
+        whole = place.database.stat().st_size
+        with terminal.progress("Making a backup") as show:
+            begun = door.back_up()
+            made, part = place.backups / begun.name, part_of(place.backups / begun.name)
+
+            def share(_: str) -> None:
+                if part.exists():
+                    show(f"{min(1.0, part.stat().st_size / whole):.0%} copied")
+
+            doors.follow(door, begun.correlation_id, share)
+    if json:
+        terminal.as_json({"file": str(made), "bytes": made.stat().st_size})
+    else:
+        terminal.line(f"Backup {made}, {made.stat().st_size / 1e6:.1f} MB, is whole; `run.py restore` puts it back.")
+
+
+@app.command()
+def restore(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A backup made by `run.py backup`.", readable=False)],
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Put a backup in the place of the database, which is kept beside it; not while a desk runs."""
+    from actors.console import terminal
+
+    place = _home(context, home)
+    with terminal.progress("Verifying"):
+        kept = process.restored(place, file)
+    if json:
+        terminal.as_json({"restored": str(file), "replaced": str(kept) if kept else None})
+    else:
+        was = f"; what was there is {kept}" if kept else ""
+        terminal.line(f"Restored {file}{was}.")
+
+
+@app.command()
 def doctor(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
     """Check this machine, this home and the Claude program, without a question, and say what to do."""
     from actors.claude.environment import endpoint

@@ -25,7 +25,7 @@ from messages import console, database, market, research, trading
 from messages.addresses import Down, Ref, Refused, ReplyTo
 from messages.database import Committed, Write
 from messages.events import EVENTS
-from messages.tasks import ComputeFacts, Drain, Recommend, RefreshBars, Run, ValuePortfolio, Work
+from messages.tasks import Backup, ComputeFacts, Drain, Recommend, RefreshBars, Run, ValuePortfolio, Work
 from storage.connections import Operations, Reader
 from storage.home import Home
 
@@ -65,6 +65,7 @@ class Desk:
             RefreshBars: (self.market, 120),
             ValuePortfolio: (self.workers, 60),
             ComputeFacts: (self.workers, 60),
+            Backup: (self.workers, 3_600),
             Recommend: (self.research, 4 * settings.claude.answer_within + 60),  # a line of two, each with a repair
         }
         # Who is told of what. Nothing that must happen hangs on it.
@@ -84,7 +85,16 @@ class Desk:
         read = Reader(home.database, system.clock.monotonic)
         about = settings.source, settings.currency, settings.watch
         self.access = Access(
-            system, self.tasks, self.trading, self.source, self.claude, read, *about, settings.claude, self.operations
+            system,
+            self.tasks,
+            self.trading,
+            self.source,
+            self.claude,
+            read,
+            *about,
+            settings.claude,
+            self.operations,
+            settings.backups,
         )
         add, clock = system.add, system.clock
         writer = (home, fixed, self.operations, read.end_old_snapshots)

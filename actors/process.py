@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import cache, lru_cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from messages.errors import TroupeError
@@ -90,13 +91,14 @@ def metrics_of(desk: "Desk", hooks: "CountingHooks", port: int) -> "Generator[st
     from actors.kernel.hooks import BOUNDS
     from storage import tasks as queues
     from telemetry.exporter import Exporter
-    from telemetry.sources import Sources
+    from telemetry.sources import Log, Sources
 
-    system, read = desk.system, desk.access.read
+    system, read, operations = desk.system, desk.access.read, desk.operations
+    log = Log(lambda: operations.log_pages, read.oldest, lambda: operations.held is not None)
     waiting, claude = partial(queues.waiting, read), _claude_seen(read)
     exporter = Exporter(
         Sources(
-            system.observe, BOUNDS, hooks, system.dead_letters, desk.bus.counts, desk.operations, waiting, claude
+            system.observe, BOUNDS, hooks, system.dead_letters, desk.bus.counts, operations, waiting, claude, log
         )
     )  # fmt: skip
     try:
@@ -127,6 +129,20 @@ def reader(home: "Home") -> "tuple[Reader, str]":
 
     read, fixed = open_for_reading(home)
     return read, fixed["price_source"]
+
+
+def restored(home: "Home", file: Path) -> "Path | None":
+    """Put a backup in the place of the home's database; where that is kept. Raises HomeTaken beside a desk."""
+    from actors.settings import reading
+    from storage import backups
+
+    home.take()
+    try:
+        chosen = reading.load(home)
+        fixed = {"price_source": chosen.source, "currency": chosen.currency}
+        return backups.restore(home, file, fixed, time.time_ns() // 1_000)
+    finally:
+        home.release()
 
 
 class _Interrupts:

@@ -48,7 +48,15 @@ class Recommend:
     why: str | None = None
 
 
-Work = RefreshBars | ValuePortfolio | ComputeFacts | Recommend
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """Copy the database into the home's backups under this name, and keep the newest so many of them."""
+
+    name: str
+    keep: int
+
+
+Work = RefreshBars | ValuePortfolio | ComputeFacts | Recommend | Backup
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,10 +82,10 @@ INFINITE: Final = float("inf")
 class _Line:
     """A connection, and since when somebody reads on it."""
 
-    __slots__ = ("_monotonic", "began", "raw", "snapshot")
+    __slots__ = ("_monotonic", "_oldest", "began", "raw", "snapshot")
 
-    def __init__(self, path: Path, monotonic: Callable[[], float]) -> None:
-        self._monotonic, self.began, self.snapshot = monotonic, INFINITE, False
+    def __init__(self, path: Path, monotonic: Callable[[], float], oldest: float) -> None:
+        self._monotonic, self._oldest, self.began, self.snapshot = monotonic, oldest, INFINITE, False
         self.raw = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         self.raw.set_busy_timeout(5_000)
         for pragma in ("query_only=ON", "mmap_size=268435456"):
@@ -98,7 +98,7 @@ class _Line:
 
     def too_old(self) -> bool:
         """Whether it is to be ended."""
-        return self.age() > OLDEST
+        return self.age() > self._oldest
 
 
 class Reader:
@@ -108,8 +108,8 @@ class Reader:
     writer: 30 to 76 times one locked connection; opening one for each read costs 94 µs, borrowing one 0.5 µs.
     """
 
-    def __init__(self, path: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self.path, self._monotonic = path, monotonic
+    def __init__(self, path: Path, monotonic: Callable[[], float] = time.monotonic, oldest: float = OLDEST) -> None:
+        self.path, self._monotonic, self._oldest = path, monotonic, oldest
         self._idle, self._lines = deque[_Line](), dict[_Line, None]()  # what deque and dict do here is one step each
 
     def rows(self, kind: type[R], sql: str, *values: SqlValue) -> list[R]:
@@ -175,7 +175,7 @@ class Reader:
     def too_old(self) -> ReadTooOld:
         """What to raise where a read was ended."""
         return ReadTooOld(
-            f"database {self.path}: a read was ended after {OLDEST:.0f} s, since the log grows while it lasts; "
+            f"database {self.path}: a read was ended after {self._oldest:.0f} s, since the log grows while it lasts; "
             "ask for less at once"
         )
 
@@ -184,7 +184,7 @@ class Reader:
             line = self._idle.pop()
         except IndexError:
             with named(self.path):
-                line = _Line(self.path, self._monotonic)
+                line = _Line(self.path, self._monotonic, self._oldest)
             self._lines[line] = None
         line.began = self._monotonic()
         return line

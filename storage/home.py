@@ -3,8 +3,12 @@
 import fcntl
 import os
 from pathlib import Path
+from typing import Final
 
 from messages.errors import TroupeError
+
+OPEN: Final = b"open\n"
+"""What stands last in the lock's file while the database is open."""
 
 
 class HomeUnusable(TroupeError):
@@ -41,16 +45,30 @@ class Home:
             raise self.unusable(error) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left_open = os.pread(descriptor, 64, 0).endswith(OPEN)
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode() + (OPEN if left_open else b""), 0)
         except BlockingIOError:
-            pid = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+            pid = os.pread(descriptor, 32, 0).decode(errors="replace").partition("\n")[0].strip()
             os.close(descriptor)
             raise HomeTaken(self.path, pid) from None
         except OSError as error:
             os.close(descriptor)
             raise self.unusable(error) from error
         self._descriptor = descriptor
+
+    def left_open(self) -> bool:
+        """Whether the last to open the database here has not closed it: then its log is there, or somebody took it."""
+        try:
+            return self._lock.read_bytes().endswith(OPEN)
+        except OSError:
+            return False
+
+    def note(self, *, opened: bool) -> None:
+        """Note that the database was opened, log and all, or that it was closed; only the home's owner does."""
+        if self._descriptor is not None:
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode() + (OPEN if opened else b""), 0)
 
     def unusable(self, error: OSError) -> HomeUnusable:
         """What to raise where something in the home cannot be written or read."""
@@ -69,7 +87,7 @@ class Home:
     def owner(self) -> int | None:
         """The process that has this home, as far as it is alive."""
         try:
-            pid = int(self._lock.read_text())
+            pid = int(self._lock.read_text().partition("\n")[0])
             os.kill(pid, 0)
         except (OSError, ValueError):
             return None
@@ -78,6 +96,8 @@ class Home:
     def release(self) -> None:
         """Let others have it."""
         if self._descriptor is not None:
+            left_open = self.left_open()
             os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, b"\n" + OPEN if left_open else b"", 0)
             os.close(self._descriptor)
             self._descriptor = None

@@ -88,6 +88,14 @@ def cash(read: Reader) -> Decimal:
     return from_units(read.rows(tuple[int], sql)[0][0])
 
 
+def unbalanced(read: Reader) -> int | None:
+    """The first transaction whose entries do not sum to zero, in amount or, symbol by symbol, in quantity."""
+    sql = """SELECT transaction_id FROM ledger_entries GROUP BY transaction_id HAVING sum(amount ORDER BY id) <> 0
+        UNION ALL SELECT transaction_id FROM ledger_entries GROUP BY transaction_id, symbol
+        HAVING sum(quantity ORDER BY id) <> 0 ORDER BY 1 LIMIT 1"""
+    return next((number for (number,) in read.rows(tuple[int], sql)), None)
+
+
 def is_open(read: Reader) -> bool:
     """Whether anything was ever imported."""
     return bool(read.rows(tuple[int], "SELECT 1 FROM ledger_transactions LIMIT 1"))

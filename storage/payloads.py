@@ -6,7 +6,7 @@ import msgspec
 
 from messages.errors import TroupeError
 from messages.research import Decision, Sheet
-from messages.tasks import ComputeFacts, Recommend, RefreshBars, ValuePortfolio, Work
+from messages.tasks import Backup, ComputeFacts, Recommend, RefreshBars, ValuePortfolio, Work
 from messages.trading import Valuation, Weights
 
 T = TypeVar("T")
@@ -16,6 +16,7 @@ WORK: Final[dict[tuple[str, int], type[Work]]] = {
     ("value_portfolio", 1): ValuePortfolio,
     ("facts", 1): ComputeFacts,
     ("recommendation", 1): Recommend,
+    ("backup", 1): Backup,
     ("recommendation", 2): Recommend,  # stand_in and why, which a row of version 1 means not to have
 }
 """What a task's type and version mean, the newest last. A changed dataclass takes the next version; the old row keeps

@@ -68,6 +68,8 @@ class WriteConnection:
     def __init__(self, path: Path, operations: Operations | None = None) -> None:
         self.path, self.operations = path, Operations() if operations is None else operations
         self._kinds = dict[str, _Kind]()
+        self.closed: Callable[[], None] = _nothing
+        """Called when it is closed with an empty log."""
         with named(path):
             self.raw = apsw.Connection(str(path))
             self.raw.set_busy_timeout(PATIENCE)
@@ -241,10 +243,10 @@ class WriteConnection:
     def _kind(self, sql: str) -> _Kind:
         if (kind := self._kinds.get(sql)) is None:
             found = _KIND.search(sql)
-            about = (found[1].lower(), found[2]) if found else ("other", "none")
+            operation, table = (str(found[1]).lower(), str(found[2])) if found else ("other", "none")
             silent = bool(_WRITES.match(sql)) and "RETURNING" not in sql.upper()
             single = ";" not in sql.rstrip("; \n")
-            kind = _Kind((*about, "done"), (*about, "failed"), silent, single, silent and single)
+            kind = _Kind((operation, table, "done"), (operation, table, "failed"), silent, single, silent and single)
             self._kinds[sql] = kind
         return kind
 
@@ -291,6 +293,7 @@ class WriteConnection:
         """Bring the write-ahead log into the file, and close. What cannot be brought there stays in the log."""
         try:
             fetch(self.raw, "PRAGMA wal_checkpoint(TRUNCATE)")
+            self.closed()
         except PASSING:
             _log.warning("the log could not be brought into the file; the next start reads it", exc_info=True)
         finally:
@@ -299,8 +302,13 @@ class WriteConnection:
 
 def _require_storable(values: Iterable[object]) -> None:
     """Raise TypeError for what is none of the types that can be stored, nor of a subclass."""
-    if not STORABLE.issuperset(kinds := set(map(type, values))):
+    kinds: set[type[object]] = set(map(type, values))
+    if not STORABLE.issuperset(kinds):
         for kind in kinds:
             if not issubclass(kind, (int, float, str, bytes, type(None))):
                 name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
                 raise TypeError(f"a value is a {name}, which cannot be stored; make it int, float, str, bytes or None")
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""

@@ -46,6 +46,11 @@ DEAD_LETTERS: Final = Counter("actor.dead_letters", "{message}", ("actor", "reas
 EVENTS: Final = Counter("bus.events", "{event}", ("event", "actor", "outcome"), "Events that an actor subscribes to.")
 
 OPERATIONS: Final = Counter("db.operations", "{operation}", ("operation", "table", "outcome"), "Statements written.")
+LOG_PAGES: Final = Gauge("db.wal.pages", "{page}", (), "Length of the write-ahead log, in pages of 4 kB.")
+OLDEST_READ: Final = Gauge(
+    "db.read.oldest", "s", (), "How long the oldest read under way has lasted; 0 if there is none."
+)
+HELD: Final = Gauge("db.writes.held", "{state}", (), "1 while nothing can be committed, else 0.")
 QUEUE_DEPTH: Final = UpDown("queue.depth", "{task}", ("queue",), "Tasks that wait.")
 
 CLAUDE_QUERIES: Final = Counter("claude.queries", "{query}", ("outcome",), "Questions to Claude that have ended.")

@@ -97,6 +97,15 @@ class Claude:
 
 
 @dataclass(frozen=True, slots=True)
+class Log:
+    """The write-ahead log in pages, how many seconds the oldest read has lasted, and whether writes are held."""
+
+    pages: Callable[[], int]
+    oldest_read: Callable[[], float]
+    held: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Sources:
     """Read on the scraping thread while others write: a figure may be one behind, none is torn.
 
@@ -114,3 +123,4 @@ class Sources:
     operations: Mapping[tuple[str, str, str], int]
     queue_depth: Callable[[], Mapping[str, int]]
     claude: Claude
+    log: Log

@@ -196,7 +196,8 @@ def named_commands() -> set[str]:
 
 def test_the_documents_name_each_command_of_this_release_and_no_other() -> None:
     assert named_commands() == {
-        "once", "import", "tasks", "why", "status", "serve", "claude", "doctor", "grounding", "ask", "chat",
+        "once", "import", "tasks", "why", "status", "serve", "claude", "doctor", "grounding", "ask", "chat", "backup",
+        "restore",
     }  # fmt: skip
 
 

@@ -34,7 +34,8 @@ class DeskFailed(TroupeError):
 class Access:
     """Handed to the console and to the command line; `prices` is sample or csv, `watch` what a person has named.
 
-    `asking` says how Claude is asked, and for how much; `operations` how the writer is.
+    `asking` says how Claude is asked, and for how much; `operations` how the writer is,
+    `backups` how many of them are kept.
     """
 
     system: System
@@ -48,6 +49,7 @@ class Access:
     watch: tuple[str, ...]
     asking: Asking
     operations: Operations = field(default_factory=Operations)
+    backups: int = 7
 
     def ask(self, _kind: type[R], ref: Ref[M], make: Callable[[ReplyTo[R | Refused]], M]) -> R:
         """Tell `make(reply_to)` and wait for an answer of this kind. Raises DeskRefused."""

@@ -1,5 +1,6 @@
 """Two ways to a desk for the command line: one started in this process, or one that runs in another."""
 
+import sys
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -7,9 +8,10 @@ from typing import Final, Protocol
 
 import msgspec
 
-from actors.console import asking, rounds, talking
+from actors.console import asking, backups, rounds, talking
 from actors.console.access import Access, DeskFailed
 from actors.console.asking import Terms
+from actors.console.backups import Begun
 from actors.console.client import call, stream
 from actors.console.imports import import_holdings
 from actors.console.rounds import LOOK, Asked, RoundFailed
@@ -22,6 +24,10 @@ from storage.home import Home
 
 GLANCE: Final = 0.25
 """Seconds between two looks at what Claude says."""
+
+
+HELD_LOOK: Final = 10.0
+"""Seconds between two looks whether the desk waits for its disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,14 @@ class Door(Protocol):
         """See imports.import_holdings."""
         ...
 
+    def back_up(self) -> Begun:
+        """See backups.begin."""
+        ...
+
+    def held(self) -> str | None:
+        """Why the desk commits nothing at the moment, if so."""
+        ...
+
     def pause(self, seconds: float) -> None:
         """Wait a little."""
         ...
@@ -114,6 +128,14 @@ class Here:
         file = import_holdings(self._access, text, origin)
         return Done(len(file.lines), f"{file.cash:f}")
 
+    def back_up(self) -> Begun:
+        """See Door."""
+        return backups.begin(self._access)
+
+    def held(self) -> str | None:
+        """See Door."""
+        return self._access.operations.held
+
 
 class There:
     """A desk in another process, spoken to over its socket."""
@@ -154,6 +176,15 @@ class There:
         answer = call(self._home.socket, "POST", "/holdings", {"origin": origin, "text": text})
         return Done(answer["holdings"], answer["cash"])
 
+    def back_up(self) -> Begun:
+        """See Door."""
+        return msgspec.convert(call(self._home.socket, "POST", "/backups", {}), Begun)
+
+    def held(self) -> str | None:
+        """See Door."""
+        held: str | None = call(self._home.socket, "GET", "/status")["held"]
+        return held
+
     def pause(self, seconds: float) -> None:
         """See Door."""
         time.sleep(seconds)
@@ -165,13 +196,17 @@ class There:
 
 def follow(door: Door, correlation_id: CorrelationId, show: Callable[[str], None]) -> None:
     """Wait until a round has ended, showing how far it is. Raises RoundFailed if a task is dead."""
-    said, glanced, after = "", 0.0, 0
+    said, glanced, after, looked = "", 0.0, 0, 0.0
     while not rounds.ended(rows := tasks.together(door.read, correlation_id)):
         if any(row.state == "leased" for row in rows) and (now := time.monotonic()) > glanced + GLANCE:
             glanced = now
             if (progress := door.glance(correlation_id, after)) is not None:
                 after, length = progress.number, len(progress.thinking) + sum(len(each) for _, each in progress.values)
                 said = f"; Claude on {progress.symbol}: {length} characters"
+        if (now := time.monotonic()) > looked + HELD_LOOK:
+            if looked and (held := door.held()) is not None:
+                print(f"waiting: {held}", file=sys.stderr)
+            looked = now
         show(f"{sum(row.state in rounds.ENDED for row in rows)} of {len(rows)} tasks done{said}")
         door.pause(LOOK)
     for row in rows:

@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from actors.console import asking, claude, rounds, talking, views
+from actors.console import asking, backups, claude, rounds, talking, views
 from actors.console.access import Access, DeskFailed, DeskRefused
 from actors.console.asking import Mode
 from actors.console.encoding import encoded
@@ -102,6 +102,9 @@ def application(access: Access, home: Home) -> Starlette:
         file = import_holdings(access, sent.text, sent.origin)
         return {"holdings": len(file.lines), "cash": file.cash}
 
+    def back_up(request: Request, body: bytes) -> object:
+        return backups.begin(access)
+
     return Starlette(
         exception_handlers={HTTPException: _unknown, Exception: _bug},
         routes=[
@@ -115,6 +118,7 @@ def application(access: Access, home: Home) -> Starlette:
             Route("/claude/reset", _answering(reset), methods=["POST"]),
             Route("/progress/{of}", _answering(progress), methods=["GET"]),
             Route("/questions", question, methods=["POST"]),
+            Route("/backups", _answering(back_up), methods=["POST"]),
             Route("/holdings", _answering(holdings), methods=["POST"]),
         ],
     )

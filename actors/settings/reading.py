@@ -32,6 +32,7 @@ class Settings:
     threads: int = 4
     metrics_port: int = 9464
     claude: Asking = field(default_factory=Asking)
+    backups: int = 7
 
 
 def load(home: Home) -> Settings:

@@ -56,6 +56,11 @@ class _Metrics(BaseModel):
     port: Annotated[int, Field(ge=0, le=65535)] = 9464
 
 
+class _Backups(BaseModel):
+    model_config = _STRICT
+    keep: Annotated[int, Field(ge=1, le=1000)] = 7
+
+
 def _number(value: object, info: ValidationInfo) -> object:
     """A number in the file; even strict mode takes "4" for a Decimal, and what is no Decimal yet for none."""
     if info.mode == "json":
@@ -122,6 +127,7 @@ class _Sections(BaseModel):
     research: _Research = _Research()
     workers: _Workers = _Workers()
     metrics: _Metrics = _Metrics()
+    backups: _Backups = _Backups()
     claude: _Claude = _Claude()
 
 
@@ -166,6 +172,7 @@ def checked(written: dict[str, Any], variables: Mapping[str, str], home: Home) -
         watch=schema.research.watch,
         threads=schema.workers.threads,
         metrics_port=schema.metrics.port,
+        backups=schema.backups.keep,
         claude=Asking(**dict(schema.claude)),
     )
 

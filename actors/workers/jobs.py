@@ -11,11 +11,11 @@ from actors.domain.rules import STALE_DAYS
 from messages.database import Statement
 from messages.errors import TroupeError
 from messages.market import Bars
-from messages.tasks import ComputeFacts, ValuePortfolio
+from messages.tasks import Backup, ComputeFacts, ValuePortfolio
 from messages.trading import PortfolioReturns
 from messages.values import CorrelationId, Symbol
-from storage import bars, fact_sheets, ledger, valuations
-from storage.connections import Reader
+from storage import backups, bars, fact_sheets, ledger, valuations
+from storage.connections import DatabaseUnusable, Reader
 
 YEARS = 3
 """Calendar years of bars that are read before the one asked about: what facts look at is 600 sessions."""
@@ -44,17 +44,25 @@ def value_portfolio(
 
     Its returns are kept with it, so that the facts of each symbol need no other symbol's bars.
     """
-    held = ledger.held(read)
-    closes = {position.symbol: _close(read, position.symbol, work.as_of) for position in held}
-    valued = valuation.value(work.as_of, currency, held, ledger.cash(read), closes)
-    weights = {position.symbol: position.weight for position in valued.positions}
-    earned = _returns(read, weights, work.as_of)
+    with read.snapshot() as at:
+        held, cash = ledger.held(at), ledger.cash(at)
+        closes = {position.symbol: _close(at, position.symbol, work.as_of) for position in held}
+        valued = valuation.value(work.as_of, currency, held, cash, closes)
+        earned = _returns(at, {position.symbol: position.weight for position in valued.positions}, work.as_of)
     return valuations.insert(replace(valued, returns=earned), correlation_id, now)
 
 
 def _returns(read: Reader, weights: Mapping[Symbol, float], as_of: dt.date) -> PortfolioReturns:
     portfolio = {symbol: _bars(read, symbol, as_of) for symbol in weights}
     return returns.portfolio_returns(portfolio, weights)
+
+
+def back_up(read: Reader, work: Backup) -> None:
+    """A verified copy of the database among the home's backups. Made again it is the same file, made anew."""
+    try:
+        backups.back_up(read.path, work.name, work.keep)
+    except (DatabaseUnusable, backups.NotABackup) as error:
+        raise Impossible(str(error)) from error
 
 
 def _bars(read: Reader, symbol: Symbol, as_of: dt.date) -> Bars:

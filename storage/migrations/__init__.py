@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,10 @@ class SchemaTooNew(TroupeError):
 
 class NoDesk(TroupeError):
     """There is nothing to read yet."""
+
+
+class LogMissing(TroupeError):
+    """The write-ahead log was taken away from a database that was not closed."""
 
 
 class WrongHome(TroupeError):
@@ -60,12 +65,15 @@ def open_for_writing(
     backup. Raises DatabaseUnusable, SchemaTooNew, WrongHome.
     """
     steps = known() if steps is None else steps
+    require_log(home)
     connection = WriteConnection(home.database, operations)
     try:
         with named(home.database):
             _check(connection)
             _migrate(connection, home, utc, steps)
             _agree(connection, home, fixed)
+            home.note(opened=True)
+            connection.closed = partial(home.note, opened=False)
     except BaseException:
         connection.raw.close()
         raise
@@ -76,6 +84,7 @@ def open_for_reading(home: Home) -> tuple[Reader, dict[str, str]]:
     """A reader of a desk that exists, and what is fixed in its home. Raises NoDesk, DatabaseUnusable, SchemaTooNew."""
     if not home.holds_a_desk():
         raise NoDesk(f"home {home.path}: no desk has run here yet; begin with `run.py once`, or name it with --home")
+    require_log(home)
     read = Reader(home.database)
     have, newest = read.rows(tuple[int], "PRAGMA user_version")[0][0], len(known())
     if have > newest:
@@ -84,7 +93,23 @@ def open_for_reading(home: Home) -> tuple[Reader, dict[str, str]]:
         raise NoDesk(
             f"home {home.path}: has schema {have} of {newest}; run `run.py once` or `run.py serve` to migrate it"
         )
-    return read, dict(read.rows(tuple[str, str], "SELECT name, value FROM home"))
+    return read, fixed_in(read)
+
+
+def require_log(home: Home) -> None:
+    """Raise LogMissing where a desk was killed and the log that it must have left is gone."""
+    log = home.database.with_name(f"{home.database.name}-wal")
+    if home.left_open() and home.holds_a_desk() and not log.exists():
+        raise LogMissing(
+            f"database {home.database}: its log {log.name} is missing, and with it what was committed last, unless a "
+            "program such as sqlite3 has opened the file since and brought it in; put it back, or `run.py restore` a "
+            f"backup, or remove {home.path / 'lock'} to go on with what there is"
+        )
+
+
+def fixed_in(read: Reader) -> dict[str, str]:
+    """What is fixed in a home, by its database."""
+    return dict(read.rows(tuple[str, str], "SELECT name, value FROM home"))
 
 
 def _too_new(home: Home, have: int, newest: int) -> SchemaTooNew:

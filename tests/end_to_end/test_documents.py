@@ -60,6 +60,9 @@ def test_a_command_that_the_documents_show_works(
     if "ANTHROPIC_AUTH_TOKEN" in command:
         del sample.environment["ANTHROPIC_API_KEY"]
     line = command.replace(SET_UP, UV_RUN).replace(f"{UV_RUN} run.py", f"exec {shlex.quote(sys.executable)} {RUN}")
+    if "BACKUP" in command:
+        made = sample.run("backup", "--json").json["file"]
+        line = re.sub(r"\bBACKUP\b", made, line)
     line = re.sub(r"\bFILE\b", "holdings.csv", line)
     line = line.replace("http://127.0.0.1:8765", claude_api.address)
     line = re.sub(r"\bID\b", undisturbed.report["recommendations"][0]["id"], line)

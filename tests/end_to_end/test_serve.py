@@ -60,7 +60,7 @@ def test_a_round_asked_for_beside_it_is_run_by_the_desk_that_serves(place: Place
     report = place.once()
 
     assert report == undisturbed.report
-    assert (place.home / "lock").read_text() == lock == f"{program.pid}\n"
+    assert (place.home / "lock").read_text() == lock == f"{program.pid}\nopen\n"
     assert place.rows("SELECT DISTINCT state, attempts FROM tasks") == [("done", 1)]
 
 
@@ -175,7 +175,7 @@ def test_after_a_kill_a_new_one_starts_though_socket_and_lock_were_left(
     program.send(SIGKILL)
     program.wait()
     assert (sample.home / "control.sock").exists()
-    assert (sample.home / "lock").read_text() == f"{program.pid}\n"
+    assert (sample.home / "lock").read_text() == f"{program.pid}\nopen\n"
 
     status = sample.run("status", "--json").json
     new = sample.serve()

@@ -11,6 +11,7 @@ from messages.errors import TroupeError
 from storage.connections import DatabaseUnusable, Reader, fetch
 from storage.home import Home
 from storage.migrations import (
+    LogMissing,
     Migration,
     NoDesk,
     SchemaTooNew,
@@ -248,3 +249,32 @@ def test_a_refused_home_is_left_unlocked(home: Home) -> None:
         open_for_writing(home, FIXED | {"currency": "EUR"}, 0)
 
     written(home)
+
+
+def test_a_home_that_was_killed_and_whose_log_was_taken_away_is_refused_until_somebody_says_so(home: Home) -> None:
+    killed = open_for_writing(home, FIXED, 0)
+    killed.raw.close()  # as SIGKILL does, but for the log, which a last connection takes with it
+    home.release()
+    home.database.with_name("desk.sqlite3-wal").unlink(missing_ok=True)
+
+    for open_it in (lambda: open_for_reading(home), lambda: open_for_writing(home, FIXED, 0)):
+        with pytest.raises(LogMissing) as refused:
+            open_it()
+        assert one_line(refused.value).startswith(
+            f"database {home.database}: its log desk.sqlite3-wal is missing, and with it what was committed last, "
+        )
+    again = Home(home.path)
+    again.take()  # a start that is refused is no yes
+    with pytest.raises(LogMissing):
+        open_for_writing(again, FIXED, 0)
+    again.release()
+    (home.path / "lock").unlink()
+    open_for_writing(home, FIXED, 0).close()
+
+
+def test_a_home_that_was_closed_needs_no_log(home: Home) -> None:
+    open_for_writing(home, FIXED, 0).close()
+    home.release()
+    home.database.with_name("desk.sqlite3-wal").unlink(missing_ok=True)
+
+    open_for_writing(home, FIXED, 0).close()

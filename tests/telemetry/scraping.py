@@ -18,7 +18,7 @@ from messages.addresses import Ref
 from storage.questions import Totals
 from telemetry.exporter import Exporter
 from telemetry.hooks import CountingHooks
-from telemetry.sources import Claude, Sources
+from telemetry.sources import Claude, Log, Sources
 from tests.actors.kernel.counter import Counter as CounterActor
 from tests.actors.kernel.counter import CounterMessage
 
@@ -64,6 +64,9 @@ class Asked:
         return Totals(self.outcomes, tuple(buckets), sum(self.times.elements()), self.dollars)
 
 
+QUIET = Log(lambda: 17, lambda: 0.25, lambda: False)
+
+
 class Watched:
     """A counter, whoever else a test adds, and an exporter on a free port."""
 
@@ -73,12 +76,13 @@ class Watched:
         bounds: Sequence[float] = BOUNDS,
         claude: Claude | None = None,
         events: Callable[[], Mapping[tuple[str, str, str], int]] = Counter[tuple[str, str, str]],
+        log: Log = QUIET,
     ) -> None:
         self.hooks, self.operations = CountingHooks(), Counter[tuple[str, str, str]]()
         self.system, self.counter = System(hooks=self.hooks), Ref[CounterMessage]("counter")
         self.system.add(self.counter, CounterActor, capacity=4)
         seen = self.system.observe, bounds, self.hooks, self.system.dead_letters
-        self.sources = Sources(*seen, events, self.operations, queue_depth, claude or Asked().claude)
+        self.sources = Sources(*seen, events, self.operations, queue_depth, claude or Asked().claude, log)
         self.exporter = Exporter(self.sources)
 
     def start(self) -> None:

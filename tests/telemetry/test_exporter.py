@@ -82,7 +82,7 @@ def test_scrapes_at_the_same_time_never_meet_and_each_gets_everything_once() -> 
     watched.end()
 
     assert not bounds.met
-    assert [len(scrape.names) for scrape in scrapes] == [18] * 4
+    assert [len(scrape.names) for scrape in scrapes] == [21] * 4
 
 
 def test_scraping_goes_on_while_messages_come_and_while_the_system_stops(watched: Watched) -> None:

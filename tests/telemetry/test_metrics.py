@@ -48,10 +48,14 @@ def test_every_metric_asked_for_is_there_before_anything_has_happened(watched: W
         "claude_queries",
         "claude_query_duration_seconds",
         "db_operations",
+        "db_read_oldest_seconds",
+        "db_wal_pages",
+        "db_writes_held",
         "queue_depth",
     ]
     assert scrape.of("claude_queries_total") == {frozenset({("outcome", outcome)}): 0 for outcome in OUTCOMES}
     assert scrape("claude_cost_usd_total") == 0
+    assert (scrape("db_wal_pages"), scrape("db_read_oldest_seconds"), scrape("db_writes_held")) == (17, 0.25, 0)
     assert [scrape("claude_breaker_state", state=state) for state in STATES] == [1, 0, 0]
     assert [scrape("claude_breaker_transitions_total", state=state) for state in STATES] == [0, 0, 0]
     for ratio in ("grounding_false_accept", "grounding_false_reject", "abstain"):

@@ -9,7 +9,7 @@ from telemetry.hooks import CountingHooks
 from telemetry.instruments import FAILURES, PROCESSING_TIME
 from telemetry.readings import histograms, numbers
 from telemetry.sources import Sources
-from tests.telemetry.scraping import Asked
+from tests.telemetry.scraping import QUIET, Asked
 
 
 def test_messages_of_new_types_and_crashes_of_new_kinds_may_come_while_it_is_read(restless: None) -> None:
@@ -17,7 +17,7 @@ def test_messages_of_new_types_and_crashes_of_new_kinds_may_come_while_it_is_rea
     meters, hooks = Meters(), CountingHooks()
     seen = Observed("counter", State.READY, 0, "", {"counter-1": meters})
     none = Counter[tuple[str, str, str]]()
-    sources = Sources(lambda: [seen], BOUNDS, hooks, {}, lambda: none, none, dict[str, int], Asked().claude)
+    sources = Sources(lambda: [seen], BOUNDS, hooks, {}, lambda: none, none, dict[str, int], Asked().claude, QUIET)
 
     def write() -> None:
         assert reading.wait(10)

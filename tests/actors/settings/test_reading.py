@@ -69,13 +69,16 @@ def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
         standby = true
         thinking = 0
         output = 64000
+
+        [backups]
+        keep = 3
         """)
     claude = Asking(
         "claude-opus-5-5", Decimal("0.1"), Decimal(2), Decimal("3.000000001"), Decimal(10_000), 10, 2.5, 3, 4, 16, 16,
         5, standby=True, thinking=0, output=64_000,
     )  # fmt: skip
 
-    assert load(home) == Settings("EUR", 2.5, "csv", tmp_path, ("aapl", "IBM"), 64, 0, claude)
+    assert load(home) == Settings("EUR", 2.5, "csv", tmp_path, ("aapl", "IBM"), 64, 0, claude, 3)
 
 
 def test_a_cap_below_the_default_of_a_narrower_one_is_no_contradiction(home: Home) -> None:
@@ -113,7 +116,7 @@ def test_a_variable_goes_before_the_file_and_leaves_the_rest_of_its_section(
     assert (load(home).grace, load(home).currency, load(home).watch) == (30, "EUR", ("FB",))
 
 
-SECTIONS = "[desk], [market], [research], [workers], [metrics], [claude]"
+SECTIONS = "[desk], [market], [research], [workers], [metrics], [backups], [claude]"
 
 
 @pytest.mark.parametrize("written", ["", "[workers]\nthreads = 3"])

@@ -11,6 +11,7 @@ from actors.kernel.testing import Probe, TestSystem
 from actors.trading.coordinator import COMMIT_WITHIN, TradingCoordinator
 from messages import database, trading
 from messages.addresses import Ref, Refused
+from messages.database import Write, WritesHeld, WritesResumed
 from messages.trading import Held, Holding, Import, Imported
 from messages.values import CorrelationId, Symbol
 from storage import ledger
@@ -89,3 +90,43 @@ def test_a_writer_that_does_not_answer_is_late(home: Home) -> None:
     desk.system.advance(COMMIT_WITHIN)
 
     assert [refused.code for refused in answer.received if isinstance(refused, Refused)] == ["late"]
+
+
+def test_while_writes_are_held_trading_is_halted_and_refuses_with_the_reason(home: Home) -> None:
+    desk, holding = books(home), Holding(AAPL, Decimal(1), Decimal(100), None)
+    desk.ref.tell(WritesHeld("the disk is full"))
+    halted = desk.take_over(holding)
+    desk.ref.tell(WritesHeld("the disk is full"))
+    desk.ref.tell(WritesResumed())
+    active = desk.take_over(holding)
+
+    (answer,) = halted.received
+    assert isinstance(answer, Refused)
+    assert (answer.code, answer.sentence) == ("halted", "trading is HALTED: the disk is full")
+    assert active.received == [Imported(1)]
+
+
+def test_an_end_of_that_it_was_not_told_of_is_found_out_when_somebody_asks(home: Home) -> None:
+    desk, holding = books(home), Holding(AAPL, Decimal(1), Decimal(100), None)
+    desk.ref.tell(WritesHeld("the disk is full"))
+
+    first, second = desk.take_over(holding), desk.take_over(holding)
+
+    assert isinstance(first.received[0], Refused)
+    assert second.received == [Imported(1)]
+
+
+def test_while_the_writer_has_no_room_it_stays_halted(home: Home) -> None:
+    writer = Probe[database.Message]("database")
+    desk, holding = books(home, writer.ref), Holding(AAPL, Decimal(1), Decimal(100), None)
+    desk.ref.tell(WritesHeld("the disk is full"))
+    desk.take_over(holding)
+    (look,) = writer.received
+    assert isinstance(look, Write)
+    look.reply_to.refuse("full", "the disk is still full")
+    desk.system.settle()
+
+    (answer,) = desk.take_over(holding).received
+
+    assert isinstance(answer, Refused)
+    assert answer.sentence == "trading is HALTED: the disk is still full"

@@ -1,0 +1,171 @@
+"""Copies of the database: made beside its writer, verified, so many kept; and one of them put in its place."""
+
+import datetime as dt
+import os
+from collections.abc import Generator, Mapping
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from messages.errors import TroupeError
+from storage import ledger
+from storage.connections import WHOLE, DatabaseUnusable, Reader, fetch, named
+from storage.home import Home
+from storage.migrations import APPLICATION_ID, SchemaTooNew, WrongHome, fixed_in, known
+
+STEP: Final = 1_024
+"""Pages that are copied and synced at once, 4 MB: little enough not to keep the disk from the writer."""
+
+
+class NotABackup(TroupeError):
+    """What was copied cannot be relied on."""
+
+
+def name_at(utc: int) -> str:
+    """The name of a backup made at this time, in microseconds."""
+    return f"desk-{_stamp(utc)}.sqlite3"
+
+
+def back_up(database: Path, name: str, keep: int) -> Path:
+    """Copy the database beside its writer, verify the copy, and keep the newest so many; where it is then.
+
+    Raises DatabaseUnusable, NotABackup; then nothing has that name.
+    """
+    place = database.parent / "backups"
+    with _writing_in(place):
+        place.mkdir(mode=0o700, exist_ok=True)
+        part, target = part_of(place / name), place / name
+        if target.exists():  # the task that made it is in it, not done yet, and runs again when it was restored
+            return target
+        for left in place.glob("desk-*.part"):
+            left.unlink()
+        copy(database, part)
+        verify(part)
+        _rename(part, target)
+        for old in sorted(place.glob("desk-*.sqlite3"))[:-keep]:
+            old.unlink()
+    return target
+
+
+def part_of(target: Path) -> Path:
+    """What a backup is called before it is whole."""
+    return target.with_name(f"{target.name}.part")
+
+
+def restore(home: Home, file: Path, fixed: Mapping[str, str], utc: int) -> Path | None:
+    """Put a verified copy of this file in the place of the home's database, which is ours; where that is kept.
+
+    Killed at any point the home has the one or the other, whole. Raises DatabaseUnusable, NotABackup, SchemaTooNew,
+    WrongHome; then the home is as before. `fixed` is what may never change within one home.
+    """
+    if not file.is_file():
+        raise NotABackup(f"{file}: there is no such file; `run.py backup` makes them, under {home.backups}")
+    with _writing_in(home.path):
+        part = home.database.with_name(f"{home.database.name}.restoring")
+        part.unlink(missing_ok=True)
+        try:
+            copy(file, part)
+            verify(part, file)
+            _agree(part, file, fixed)
+            kept = _set_aside(home, utc) if home.holds_a_desk() else None
+            home.note(opened=False)  # what the last desk has left open is set aside
+            _rename(part, home.database)
+        finally:
+            part.unlink(missing_ok=True)
+    return kept
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a database as it is at this moment, its log included, into one file that needs none.
+
+    Its reader holds one state, so that what is committed meanwhile neither gets in nor makes it begin again.
+    """
+    with named(source), closing(apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)) as read:
+        read.set_busy_timeout(5_000)
+        fetch(read, "BEGIN")
+        fetch(read, "SELECT count(*) FROM sqlite_schema")
+        with named(target), closing(apsw.Connection(str(target))) as written, target.open("rb") as file:
+            fetch(written, "PRAGMA synchronous = OFF")
+            with written.backup("main", read, "main") as backup:
+                while not backup.done:
+                    backup.step(STEP)
+                    os.fsync(file.fileno())  # now and not all at the end, when the writer would wait for it
+            fetch(written, "PRAGMA journal_mode = DELETE")
+            os.fsync(file.fileno())
+
+
+def verify(path: Path, named_as: Path | None = None) -> None:
+    """See that it is a desk's, no newer than this release, whole, and that its books balance. Raises if not."""
+    name = named_as or path
+    with closing(Reader(path, oldest=float("inf"))) as read:
+        try:
+            if read.rows(tuple[int], "PRAGMA application_id") != [(APPLICATION_ID,)]:
+                raise NotABackup(f"{name}: is not a desk's database; choose another file")
+            ((version,),) = read.rows(tuple[int], "PRAGMA user_version")
+            if version > len(known()):
+                raise SchemaTooNew(
+                    f"{name}: has schema {version}, this release knows {len(known())}; run the newer release"
+                )
+            if (found := read.rows(tuple[str], "PRAGMA integrity_check(1)")) != [("ok",)]:
+                raise NotABackup(f"{name}: is damaged ({found[0][0].splitlines()[-1]}); choose another backup")
+            if (unbalanced := ledger.unbalanced(read)) is not None:
+                raise NotABackup(f"{name}: transaction {unbalanced} of its ledger does not sum to zero; choose another")
+        except DatabaseUnusable as error:
+            raise NotABackup(f"{name}: cannot be read as a database ({error.__cause__}); choose another") from error
+
+
+def _agree(part: Path, file: Path, fixed: Mapping[str, str]) -> None:
+    with closing(Reader(part)) as read:
+        have = fixed_in(read)
+    for name, value in fixed.items():
+        if have.get(name, value) != value:
+            raise WrongHome(
+                f"{file}: was begun with {name} = {have[name]}, the settings here say {value}; "
+                "choose another backup, or another home with --home"
+            )
+
+
+def _set_aside(home: Home, utc: int) -> Path:
+    """Keep the database that is about to be replaced under another name, too, with nothing left in its log."""
+    database, kept = home.database, home.path / f"replaced-{_stamp(utc)}.sqlite3"
+    kept.unlink(missing_ok=True)
+    log, index = (database.with_name(f"{database.name}-{end}") for end in ("wal", "shm"))
+    try:
+        with closing(apsw.Connection(str(database))) as connection:
+            fetch(connection, "SELECT count(*) FROM sqlite_schema")  # before a first read it knows of no log
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        if log.exists() and log.stat().st_size:
+            raise DatabaseUnusable(f"database {database}: its log cannot be brought into it; run the desk once before")
+    except apsw.BusyError as error:
+        raise DatabaseUnusable(f"database {database}: somebody reads it; try again when they have ended") from error
+    except WHOLE:  # it is damaged, which may be why it is replaced: its log is kept as it is
+        with suppress(FileNotFoundError):
+            os.link(log, kept.with_name(f"{kept.name}-wal"))
+    os.link(database, kept)
+    log.unlink(missing_ok=True)  # or else it would be taken for the new one's
+    index.unlink(missing_ok=True)
+    return kept
+
+
+def _rename(part: Path, target: Path) -> None:
+    part.replace(target)
+    descriptor = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _writing_in(place: Path) -> Generator[None]:
+    """Say where it was that the operating system refused."""
+    try:
+        yield
+    except OSError as error:
+        raise NotABackup(f"{error.filename or place}: {error.strerror}; look at its disk") from error
+
+
+def _stamp(utc: int) -> str:
+    return dt.datetime.fromtimestamp(utc // 1_000_000, dt.UTC).strftime("%Y%m%dT%H%M%SZ")
