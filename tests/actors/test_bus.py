@@ -10,7 +10,7 @@ from actors.bus import Bus, Route, WrongRoute, topic
 from actors.kernel.me import Me
 from actors.kernel.testing import Probe, TestSystem
 from actors.settings.reading import Settings
-from messages import console
+from messages import console, trading
 from messages.addresses import Down, Ref
 from messages.claude import BreakerChanged
 from messages.events import EVENTS
@@ -217,10 +217,10 @@ def test_a_topic_is_how_an_event_is_written_where_it_is_used() -> None:
 def test_whoever_the_desk_tells_of_events_has_them_in_its_protocol(home: Home, serve: bool) -> None:
     desk = StagedDesk(home, Settings(), serve=serve).desk
 
-    protocols = {"console": console.Message}
+    protocols = {"console": console.Message, "trading": trading.Message}
 
     told = {name: desk.bus.told(name) for _, name, _ in desk.bus.counts()}
-    assert set(told) == (set(protocols) if serve else set())
+    assert set(told) == (set(protocols) if serve else {"trading"})
     for name, events in told.items():
         assert events <= set(get_args(protocols[name]))
 

@@ -1,8 +1,9 @@
 """The writer: a reply means that it is on disk."""
 
+from collections.abc import Callable
+
 import apsw
 import pytest
-from actors.kernel.bus import Bus
 
 import actors.database
 from actors.database import AGAIN, BATCH, HELD_FOR, IDLE, WORTH_IT, DatabaseWriter
@@ -20,8 +21,9 @@ from tests.actors.queues import effects, note
 class Desk:
     """A writer alone."""
 
-    def __init__(self, home: Home, bus: Bus | None = None) -> None:
-        self.system, self.ref, self.read = TestSystem(bus=bus), Ref[database.Message]("database"), Reader(home.database)
+    def __init__(self, home: Home, publish: Callable[[object], None] = lambda event: None) -> None:
+        self.system, self.ref = TestSystem(publish=publish), Ref[database.Message]("database")
+        self.read = Reader(home.database)
         self.home, self.operations = home, Operations()
         self.system.add(self.ref, lambda me: DatabaseWriter(me, home, {}, self.operations), STOP_DESK, capacity=2_000)
 
@@ -163,8 +165,8 @@ def test_a_batch_that_was_held_too_long_is_given_back_before_anyone_takes_it_for
 
 
 def test_who_listens_is_told_when_writes_are_held_and_when_they_are_committed_again(home: Home) -> None:
-    listener = Probe[WritesHeld | WritesResumed]()
-    writer = Desk(home, Bus({WritesHeld: (listener.ref,), WritesResumed: (listener.ref,)}))
+    listener = Probe[object]()
+    writer = Desk(home, listener.ref.tell)
     writer.system.start()
     fill(writer)
     writer.tell(large())
