@@ -45,7 +45,7 @@ def watch(connection: apsw.Connection) -> None:
 
 
 apsw.connection_hooks.append(watch)
-WriteConnection._logged = logged_and_counted  # type: ignore[method-assign]  # pyright: ignore
+WriteConnection._logged = logged_and_counted  # type: ignore[assignment]  # pyright: ignore
 sys.argv = [sys.argv[0], *sys.argv[3:]]
 
 run.main()
