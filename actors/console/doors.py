@@ -176,4 +176,5 @@ def follow(door: Door, correlation_id: CorrelationId, show: Callable[[str], None
         door.pause(LOOK)
     for row in rows:
         if row.state != "done":
-            raise RoundFailed(f"task {row.id} ({row.type}) is {row.state}: {row.error}; see `run.py tasks`")
+            todo = "`run.py once --again` begins anew" if row.state == "cancelled" else "see `run.py tasks`"
+            raise RoundFailed(f"task {row.id} ({row.type}) is {row.state}: {row.error}; {todo}")
