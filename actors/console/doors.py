@@ -4,16 +4,18 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Final, Protocol
+from urllib.parse import quote
 
 import msgspec
 
-from actors.console import asking, rounds, talking
+from actors.console import asking, queues, rounds, talking
 from actors.console.access import Access, DeskFailed
 from actors.console.asking import Terms
 from actors.console.client import call, stream
 from actors.console.imports import import_holdings
 from actors.console.rounds import LOOK, Asked, RoundFailed
 from actors.console.talking import NotAnswered, Reply, Step, Wanted
+from messages import tasks as queue
 from messages.claude import Progress
 from messages.values import CorrelationId
 from storage import tasks
@@ -73,6 +75,10 @@ class Door(Protocol):
         """See imports.import_holdings."""
         ...
 
+    def order(self, what: queues.What, of: str) -> queue.Done:
+        """See queues.order."""
+        ...
+
     def pause(self, seconds: float) -> None:
         """Wait a little."""
         ...
@@ -114,6 +120,10 @@ class Here:
         file = import_holdings(self._access, text, origin)
         return Done(len(file.lines), f"{file.cash:f}")
 
+    def order(self, what: queues.What, of: str) -> queue.Done:
+        """See Door."""
+        return queues.order(self._access, what, of)
+
 
 class There:
     """A desk in another process, spoken to over its socket."""
@@ -153,6 +163,11 @@ class There:
         """See Door."""
         answer = call(self._home.socket, "POST", "/holdings", {"origin": origin, "text": text})
         return Done(answer["holdings"], answer["cash"])
+
+    def order(self, what: queues.What, of: str) -> queue.Done:
+        """See Door."""
+        place = "queues" if what in ("pause", "resume") else "tasks"
+        return msgspec.convert(call(self._home.socket, "POST", f"/{place}/{quote(of, safe='')}/{what}", {}), queue.Done)
 
     def pause(self, seconds: float) -> None:
         """See Door."""

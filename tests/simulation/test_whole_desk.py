@@ -30,7 +30,8 @@ NOW_AND_THEN: Final = {
     *(f"{kind} {actor}" for kind in ("raise", "lose", "late") for actor in (*REBUILT, "workers")),
     *(f"{kind} {actor}" for kind in ("slow", "gate") for actor in ("market", "research", "workers")),
     *(f"{actor}: full" for actor in ("database", "tasks", "workers", "market", "source", "research")),
-    "lose database", "tasks: Writing refused, late", "tasks: Writing refused, down", "tasks: Writing refused, full", "tasks: lease refused, down",
+    "lose database", "tasks: Writing refused, late", "tasks: Writing refused, down",
+    "tasks: Writing refused, full", "tasks: lease refused, down",
     "market: Run refused, crashed", "market: Run refused, full", "market: Run refused, late",
     "settling refused, full", "asked again", "down", *(f"break {actor}" for actor in REBUILT),
 }  # fmt: skip
