@@ -31,7 +31,7 @@ class Hands:
     def __init__(self, sizes: tuple[int, int]) -> None:
         self._free = list(sizes)
         self._more = [True, True]
-        self._turns = [dict[str, int].fromkeys(queues.QUEUES, 0) for _ in sizes]
+        self._turns: list[dict[str, int]] = [dict.fromkeys(queues.QUEUES, 0) for _ in sizes]
 
     def look_again(self) -> None:
         """There may be tasks that are ready."""
