@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -110,7 +111,7 @@ def new(number: int, queue: Any = "data") -> NewTask:
 
 
 def one_at_a_time(place: Path, count: int) -> float:
-    """Tasks a second: each is enqueued and acknowledged, and then each is claimed and completed, one after the other."""
+    """Tasks a second: each is enqueued and acknowledged, and then each claimed and completed, one by one."""
     desk = Desk(place, (1, 0))
     desk.order(lambda reply_to: Pause("data", reply_to))
     began = time.perf_counter()
@@ -187,7 +188,9 @@ def dbos(place: Path, count: int) -> float:
     logging.getLogger("dbos").setLevel(logging.CRITICAL)
     module: Any = importlib.import_module("dbos")
     url = f"sqlite:///{place / 'dbos.sqlite3'}"
-    module.DBOS(config={"name": "bench", "system_database_url": url, "run_admin_server": False, "log_level": "CRITICAL"})
+    module.DBOS(
+        config={"name": "bench", "system_database_url": url, "run_admin_server": False, "log_level": "CRITICAL"}
+    )
 
     @module.DBOS.workflow()  # type: ignore[untyped-decorator]
     def nothing(_: str) -> None: ...
@@ -286,7 +289,7 @@ def p99(place: Path, count: int) -> float:
     with timed(place) as times:
         while len(times) < count:
             time.sleep(0.005)
-    gaps = [after - before for before, after in zip(times[20:], times[21:], strict=False)]
+    gaps = [after - before for before, after in pairwise(times[20:])]
     return statistics.quantiles(gaps, n=100)[98]
 
 
