@@ -28,6 +28,7 @@ from messages.tasks import (
     Submit,
     Submitted,
     ValuePortfolio,
+    Work,
 )
 from messages.values import Symbol
 from storage import task_orders
@@ -323,7 +324,7 @@ def test_each_type_has_its_own_limit_attempts_and_back_off(home: Home) -> None:
 
 
 def test_a_type_that_may_be_tried_once_is_dead_when_the_desk_ended_while_it_ran(home: Home) -> None:
-    terms = {RefreshBars: Terms(Probe[Run]("hand").ref, 60, attempts=1)}
+    terms: dict[type[Work], Terms] = {RefreshBars: Terms(Probe[Run]("hand").ref, 60, attempts=1)}
     Queues(home, terms=terms).start().submit(task("a"))
 
     queues = Queues(home, terms=terms).start()

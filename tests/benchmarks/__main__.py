@@ -6,12 +6,13 @@
 import argparse
 from collections.abc import Sequence
 
-from tests.benchmarks import gateway, gateway_faults
+from tests.benchmarks import gateway, gateway_faults, queue
 from tests.benchmarks.gateway import GATEWAY
 from tests.benchmarks.gateway_faults import GATEWAY_FAULTS
 from tests.benchmarks.kernel import KERNEL
 from tests.benchmarks.measure import Benchmark, as_json, as_table, run
 from tests.benchmarks.plot import as_bars
+from tests.benchmarks.queue import QUEUE
 from tests.benchmarks.start import START
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -19,8 +20,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "start": START,
     "gateway": GATEWAY,
     "gateway-faults": GATEWAY_FAULTS,
+    "queue": QUEUE,
 }
-SMALL: dict[str, Benchmark] = {"gateway": gateway.SMALL, "gateway-faults": gateway_faults.SMALL}
+SMALL: dict[str, Benchmark] = {"gateway": gateway.SMALL, "gateway-faults": gateway_faults.SMALL, "queue": queue.SMALL}
 """With smaller sizes, where there are any."""
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmarks import queue
 from tests.benchmarks.__main__ import BENCHMARKS, SMALL, main
 from tests.benchmarks.gateway import idle_share
 from tests.benchmarks.gateway_faults import FAULTS, ByQuestion, fault_of, prompt_of
@@ -22,7 +23,7 @@ def test_without_a_name_they_are_listed(capsys: pytest.CaptureFixture[str]) -> N
     main([])
 
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
-        "kernel", "start", "gateway", "gateway-faults",
+        "kernel", "start", "gateway", "gateway-faults", "queue",
     ]  # fmt: skip
 
 
@@ -112,6 +113,24 @@ def test_a_child_refuses_an_address_that_is_not_loopback(monkeypatch: pytest.Mon
     with pytest.raises(SystemExit, match="NotLoopback"):
         child("gateway_desk", {"work": "line"}, NOBODY, tmp_path, 60)
     assert programs(tmp_path) == []
+
+
+def test_the_keys_of_the_queue_begin_with_those_that_are_wanted() -> None:
+    assert list(BENCHMARKS["queue"].wanted)[:4] == [
+        "queue_pipelined_vs_best", "queue_single_vs_best", "million_claim_vs_thousand", "million_memory_mb",
+    ]  # fmt: skip
+
+
+def test_the_queues_of_the_benchmark_do_all_their_tasks(tmp_path: Path) -> None:
+    assert queue.one_at_a_time(tmp_path / "single", 5) > 0
+    assert queue.pipelined(tmp_path / "pipelined", 50) > 0
+
+
+@pytest.mark.long
+def test_the_queues_benchmark_fills_and_claims(tmp_path: Path) -> None:
+    [figures] = queue.in_child({"million": 5_000, "claims": 60}, tmp_path, 1)
+
+    assert {"million_claim_vs_thousand", "million_memory_mb"} <= figures.keys()
 
 
 @pytest.mark.soak

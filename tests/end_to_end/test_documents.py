@@ -62,6 +62,7 @@ def test_a_command_that_the_documents_show_works(
     line = command.replace(SET_UP, UV_RUN).replace(f"{UV_RUN} run.py", f"exec {shlex.quote(sys.executable)} {RUN}")
     line = re.sub(r"\bFILE\b", "holdings.csv", line)
     line = line.replace("http://127.0.0.1:8765", claude_api.address)
+    line = re.sub(r"\bTASK\b", "1", line)
     line = re.sub(r"\bID\b", undisturbed.report["recommendations"][0]["id"], line)
     assert line != command
 

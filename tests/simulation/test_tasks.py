@@ -35,7 +35,7 @@ from storage import task_orders, tasks
 from storage.connections import Reader
 from storage.home import Home
 from storage.tasks import QUEUES
-from tests.actors.queues import ROUND, Queues, effects, key, note
+from tests.actors.queues import ROUND, Hand, Queues, effects, key, note
 
 FIRST, SEEDS = int(os.environ.get("SEED", "0")), os.environ.get("SEEDS")
 ENDED: Final = {"done", "dead", "cancelled"}
@@ -43,11 +43,12 @@ ATTEMPTS: Final = 4
 LIVES: Final = 5
 
 
-class Hand:
+class Moody(Hand):
     """Does its task, late, or not, or not yet, or crashes on it."""
 
     def __init__(self, me: Me[Run], story: "Story") -> None:
-        self.me, self.story = me, story
+        super().__init__(me)
+        self.story = story
 
     def on_receive(self, run: Run) -> None:
         story, luck = self.story, self.story.chance.random()
@@ -113,7 +114,7 @@ class Story:
             self.pausing.pop(queue, None)
         return Queues(
             self.home, seed=self.seed, hands=(3, 1), at=at, capacity=capacity, chance=self.chance.random,
-            worker=lambda me: Hand(me, self), room=self.chance.choice((1, 3, 1_000)),
+            worker=lambda me: Moody(me, self), room=self.chance.choice((1, 3, 1_000)),
         ).start()  # fmt: skip
 
     def _act(self, queues: Queues) -> None:
