@@ -184,7 +184,7 @@ def tasks(
 
     place = _home(context, home)
     wishes: dict[queues.What, str | None] = {"pause": pause, "resume": resume, "cancel": cancel, "requeue": requeue}
-    wanted = [(what, of) for what, of in wishes.items() if of is not None]
+    wanted: list[tuple[queues.What, str]] = [(what, of) for what, of in wishes.items() if of is not None]
     if len(wanted) + (task is not None) > 1:
         raise typer.BadParameter("give one of TASK, --pause, --resume, --cancel and --requeue")
     if wanted:

@@ -79,7 +79,8 @@ class Queues:
         self.system.manual.manual.now = at
         worker_ref = self.runs.ref if worker is None else Ref[Run]("hand")
         kinds: tuple[type[Work], ...] = (RefreshBars, ValuePortfolio, ComputeFacts, Recommend)
-        work: dict[type[Work], Terms] = dict.fromkeys(kinds, Terms(worker_ref, 60.0)) | dict(terms or {})
+        work: dict[type[Work], Terms] = {kind: Terms(worker_ref, 60.0) for kind in kinds}
+        work.update(terms or {})
         self.operations = Operations()
         self.system.add(
             self.database, lambda me: DatabaseWriter(me, home, {}, self.operations), STOP_DESK, capacity=capacity

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from actors.kernel.cell import Cell
+from actors.kernel.supervision import CRASHES
 from actors.kernel.testing import Probe
+from actors.tasks.coordinator import TaskCoordinator
 from actors.tasks.line import BATCH
 from actors.tasks.terms import Terms
 from messages.addresses import Refused, ReplyTo
@@ -35,6 +38,7 @@ from storage import task_orders
 from storage import tasks as stored
 from storage.home import Home
 from tests.actors.queues import DAY, EPOCH, ROUND, Queues, chain, effects, note, task
+from tests.desks import StagedDesk
 
 
 def order(queues: Queues, make: Callable[[ReplyTo[Any]], Pause | Resume | CancelTask | Requeue]) -> str:
@@ -483,11 +487,12 @@ def test_one_whole_task_shows_all_there_is_of_it(home: Home) -> None:
 
 
 def test_the_terms_of_every_type_end_before_an_actor_would(home: Home) -> None:
-    from actors.kernel.supervision import CRASHES
-    from tests.desks import StagedDesk
-
     desk = StagedDesk(home).start()
-    work = desk.system.cells[1]._actor._work  # type: ignore[union-attr]  # pyright: ignore
+    cell = desk.system.cells[1]
+    assert isinstance(cell, Cell)
+    coordinator = cell._actor  # pyright: ignore[reportPrivateUsage]
+    assert isinstance(coordinator, TaskCoordinator)
+    work = coordinator._work  # pyright: ignore[reportPrivateUsage]
 
     assert all(0 < terms.attempts < CRASHES for terms in work.values())
     desk.stop()

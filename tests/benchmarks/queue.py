@@ -13,7 +13,7 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -274,7 +274,7 @@ def memory_mb() -> float:
 
 
 @contextmanager
-def timed(place: Path) -> Iterator[list[float]]:
+def timed(place: Path) -> Generator[list[float]]:
     """The times of tasks that are done one by one until the end of the block."""
     times = list[float]()
     desk = Desk(place, (1, 0), lambda: Timed(times))

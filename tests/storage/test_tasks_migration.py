@@ -38,7 +38,7 @@ def test_tasks_in_every_state_are_kept_and_counted(home: Home) -> None:
         (queue, state): 2 if state == "queued" else 1
         for queue in tasks.QUEUES for state in STATES if state not in ("leased", "done")
     }  # fmt: skip
-    turns = dict.fromkeys(tasks.QUEUES, 0)
+    turns: dict[str, int] = dict.fromkeys(tasks.QUEUES, 0)
     for statement in (tasks.ripen(100), claim := tasks.claim(9, turns, requires_claude=False)):
         rows = fetch(third.raw, statement.sql, statement.values)
     assert claim.values

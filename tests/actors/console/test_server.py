@@ -164,7 +164,7 @@ def test_a_queue_is_paused_seen_so_and_resumed(call: Call) -> None:
         ("POST", "/tasks/7/requeue", "task 7: there is none; `run.py tasks` lists the newest"),
         ("GET", "/tasks/7", "task 7: there is none; `run.py tasks` lists the newest"),
         ("POST", "/tasks/x/cancel", "task x: write its number, which `run.py tasks` shows first"),
-        ("GET", "/tasks/9223372036854775808", "task 9223372036854775808: write its number, which `run.py tasks` shows first"),
+        ("GET", f"/tasks/{2**63}", f"task {2**63}: write its number, which `run.py tasks` shows first"),
     ],
 )  # fmt: skip
 def test_an_order_that_cannot_be_meant_is_refused(call: Call, method: str, target: str, sentence: str) -> None:
