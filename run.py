@@ -170,19 +170,38 @@ def tasks(
     context: typer.Context,
     home: HomeOption = None,
     json: JsonOption = False,
+    task: Annotated[str | None, typer.Argument(help="A task's number: show all there is of it.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 20,
+    pause: Annotated[str | None, typer.Option(metavar="QUEUE", help="Begin nothing of this queue any more.")] = None,
+    resume: Annotated[str | None, typer.Option(metavar="QUEUE", help="Begin tasks of this queue again.")] = None,
+    cancel: Annotated[str | None, typer.Option(metavar="TASK", help="Do not do this task, or stop doing it.")] = None,
+    requeue: Annotated[str | None, typer.Option(metavar="TASK", help="Have this dead task run again.")] = None,
 ) -> None:
-    """Show the newest tasks, and why those are dead that are."""
-    from actors.console import terminal
-    from storage import tasks as queues
+    """Show the newest tasks, and why those are dead that are; or one, or order something of a task or a queue."""
+    from actors.console import pages, queues, terminal
+    from storage import task_orders
+    from storage import tasks as stored
 
-    read, source = process.reader(_home(context, home))
+    place = _home(context, home)
+    wishes: dict[queues.What, str | None] = {"pause": pause, "resume": resume, "cancel": cancel, "requeue": requeue}
+    wanted: list[tuple[queues.What, str]] = [(what, of) for what, of in wishes.items() if of is not None]
+    if len(wanted) + (task is not None) > 1:
+        raise typer.BadParameter("give one of TASK, --pause, --resume, --cancel and --requeue")
+    if wanted:
+        process.reader(place)  # where no desk has run there is nothing to order
+        with process.door(place) as door:
+            terminal.opening(door.source, json=json)
+            done = door.order(*wanted[0])
+        terminal.as_json(done) if json else terminal.line(f"{done.sentence[:1].upper()}{done.sentence[1:]}.")
+        return
+    read, source = process.reader(place)
     terminal.opening(source, json=json)
-    rows = queues.newest(read, limit)
-    if json:
-        terminal.as_json({"tasks": rows})
+    if task is not None:
+        found = task_orders.whole(read, queues.number(task))
+        terminal.as_json(found) if json else pages.print_task(found)
     else:
-        terminal.print_tasks(rows)
+        rows = stored.newest(read, limit)
+        terminal.as_json({"tasks": rows}) if json else terminal.print_tasks(rows)
 
 
 @app.command()

@@ -17,8 +17,9 @@ from actors.market.folder import FolderSource
 from actors.market.sample import SampleSource
 from actors.research.coordinator import ResearchCoordinator
 from actors.settings.reading import Settings
-from actors.tasks import Message as TaskMessage
-from actors.tasks import TaskCoordinator
+from actors.tasks.coordinator import Message as TaskMessage
+from actors.tasks.coordinator import TaskCoordinator
+from actors.tasks.terms import Terms
 from actors.trading.coordinator import TradingCoordinator
 from actors.workers.worker import Worker
 from messages import console, database, market, research, trading
@@ -60,13 +61,14 @@ class Desk:
         self.trading = Ref[trading.Message]("trading")
         self.console = Ref[console.Message]("console")
 
-        # Which task is whose work, and how many seconds it may take.
-        work: dict[type[Work], tuple[Ref[Run], float]] = {
-            RefreshBars: (self.market, 120),
-            ValuePortfolio: (self.workers, 60),
-            ComputeFacts: (self.workers, 60),
-            Backup: (self.workers, 3_600),
-            Recommend: (self.research, 4 * settings.claude.answer_within + 60),  # a line of two, each with a repair
+        # Which task is whose work, how many seconds it may take, and how often it is tried.
+        answered_within = 4 * settings.claude.answer_within + 60  # a line of two, each with a repair
+        work: dict[type[Work], Terms] = {
+            RefreshBars: Terms(self.market, 120, back_off=2.0),
+            ValuePortfolio: Terms(self.workers, 60),
+            ComputeFacts: Terms(self.workers, 60),
+            Backup: Terms(self.workers, 3_600),
+            Recommend: Terms(self.research, answered_within, gives_up=self.research),
         }
         # Who is told of what. Nothing that must happen hangs on it.
         watching = (self.console,) if serve else ()
@@ -80,7 +82,7 @@ class Desk:
         # Who exists: started downwards, stopped upwards.
         self._grace, self.operations = settings.grace, Operations()
         fixed = {"price_source": settings.source, "currency": settings.currency}
-        hands = (2 * settings.threads, 2)  # twice as many, so that the next task is there when a worker is free
+        hands = (64, 2)  # many more than workers: chunks of 16 for each process, and the next are there already
         self.system = system = edges.system(self.bus.publish, lambda settled: self.database.tell(Write((), settled)))
         read = Reader(home.database, system.clock.monotonic)
         about = settings.source, settings.currency, settings.watch
@@ -99,7 +101,8 @@ class Desk:
         add, clock = system.add, system.clock
         writer = (home, fixed, self.operations, read.end_old_snapshots)
         add(self.database, lambda me: DatabaseWriter(me, *writer), STOP_DESK)
-        add(self.tasks, lambda me: TaskCoordinator(me, self.database, work, read, hands, edges.chance), STOP_DESK)
+        policy = hands, edges.chance, settings.keep_tasks
+        add(self.tasks, lambda me: TaskCoordinator(me, self.database, work, read, *policy), STOP_DESK)
         system.add_crew(self.workers, lambda: Worker(read, settings.currency, clock.utc), settings.threads)
         add(self.source, lambda me: SampleSource() if settings.source == "sample" else FolderSource(settings.folder))
         add(self.market, lambda me: MarketCoordinator(me, self.source, read))

@@ -8,7 +8,7 @@ from typing import Literal
 
 from messages.addresses import Refused
 from messages.claude import Answered, Failed, Progress
-from messages.tasks import Run
+from messages.tasks import GiveUp, Run
 from messages.values import Symbol
 
 
@@ -101,4 +101,4 @@ class Decision:
     stand_in: str | None = None
 
 
-Message = Run | Progress | Answered | Failed | Refused
+Message = Run | GiveUp | Progress | Answered | Failed | Refused

@@ -123,6 +123,60 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class Progressed:
+    """How far the work is, 0 to 1; shown to whoever looks. Told as often as one likes, kept once a second at most."""
+
+    lease: Lease
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Nobody wants this done any more: a person has cancelled it. Its return address is `told` already."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Lease nothing of this queue any more, after a restart neither; what is leased goes on."""
+
+    queue: str
+    reply_to: ReplyTo["Done | Refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Lease from this queue again."""
+
+    queue: str
+    reply_to: ReplyTo["Done | Refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTask:
+    """Do not do it, or stop doing it; what needs it is dead then. A blocked one cannot be cancelled."""
+
+    task: int
+    reply_to: ReplyTo["Done | Refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Requeue:
+    """Have a dead task run again, with its attempts anew."""
+
+    task: int
+    reply_to: ReplyTo["Done | Refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It is on disk; the sentence says what was done."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Drain:
     """Lease nothing any more; the answer comes when nothing is in flight."""
 
@@ -134,4 +188,6 @@ class Drained:
     """Nothing is in flight."""
 
 
-Message = Submit | Drain | Finished | Committed | Refused
+Order = Pause | Resume | CancelTask | Requeue
+Request = Submit | Order
+Message = Request | Progressed | Drain | Finished | Committed | Refused

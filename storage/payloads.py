@@ -31,10 +31,24 @@ class Undecodable(TroupeError):
     """A stored row is not what this release can read."""
 
 
+class Unencodable(TroupeError):
+    """What is to be stored cannot be written down."""
+
+
 def encode_work(work: Work) -> tuple[str, int, str]:
-    """Type, version and payload of a task."""
+    """Type, version and payload of a task. Raises Unencodable."""
+    if type(work) not in NAMES:
+        raise Unencodable(f"{type(work).__name__}: is not a type of task")
     name, version = NAMES[type(work)]
-    return name, version, msgspec.json.encode(work).decode()
+    return name, version, encoded(work, f"task type {name}").decode()
+
+
+def encoded(value: object, what: str) -> bytes:
+    """The value as JSON. Raises Unencodable, naming `what` it is."""
+    try:
+        return msgspec.json.encode(value)
+    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
+        raise Unencodable(f"{what}: cannot be encoded ({error})") from error
 
 
 def decode_work(name: str, version: int, payload: str) -> Work:

@@ -22,8 +22,9 @@ from actors.kernel.me import Actor, Me
 from actors.kernel.scheduler import ThreadScheduler, WallClock
 from actors.kernel.system import STOP_DESK, System
 from actors.kernel.testing import Recorder
-from actors.tasks import Message as TaskMessage
-from actors.tasks import TaskCoordinator
+from actors.tasks.coordinator import Message as TaskMessage
+from actors.tasks.coordinator import TaskCoordinator
+from actors.tasks.terms import Terms
 from actors.workers.worker import Worker
 from messages import database
 from messages.addresses import Ref, Refused, ReplyTo
@@ -189,7 +190,7 @@ class Life:
         scheduler.clock = Clock(self.number)
         self.database, self.tasks = Ref[database.Message]("database"), Ref[TaskMessage]("tasks")
         hands, workers = Ref[Run]("hands"), Ref[Run]("workers")
-        work: dict[type[Work], tuple[Ref[Run], float]] = {RefreshBars: (hands, 60), ValuePortfolio: (workers, 60)}
+        work: dict[type[Work], Terms] = {RefreshBars: Terms(hands, 60), ValuePortfolio: Terms(workers, 60)}
         self.system = system = System(hooks=self.recorder, flush=self._flush, scheduler=scheduler)
         utc, chance = system.clock.utc, self.chance.random
 
@@ -197,7 +198,7 @@ class Life:
             return Watched("database", DatabaseWriter(me, home, {}, Operations()), self.passing)
 
         def coordinator(me: Me[TaskMessage]) -> Actor[TaskMessage]:
-            inner = TaskCoordinator(me, self.database, work, self.read, (4, 2), chance)
+            inner = TaskCoordinator(me, self.database, work, self.read, (4, 2), chance, 30)
             return Watched("tasks", inner, self.passing)
 
         system.add(self.database, writer, STOP_DESK)

@@ -39,7 +39,7 @@ class Access:
     """
 
     system: System
-    tasks: Ref[tasks.Submit]
+    tasks: Ref[tasks.Request]
     trading: Ref[trading.Import]
     source: Ref[market.Resolve]
     claude: Ref[claude.Message]

@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Final, Protocol
+from urllib.parse import quote
 
 import msgspec
 
-from actors.console import asking, backups, rounds, talking
+from actors.console import asking, backups, queues, rounds, talking
 from actors.console.access import Access, DeskFailed
 from actors.console.asking import Terms
 from actors.console.backups import Begun
@@ -16,6 +17,7 @@ from actors.console.client import call, stream
 from actors.console.imports import import_holdings
 from actors.console.rounds import LOOK, Asked, RoundFailed
 from actors.console.talking import NotAnswered, Reply, Step, Wanted
+from messages import tasks as queue
 from messages.claude import Progress
 from messages.values import CorrelationId
 from storage import tasks
@@ -87,6 +89,10 @@ class Door(Protocol):
         """Why the desk commits nothing at the moment, if so."""
         ...
 
+    def order(self, what: queues.What, of: str) -> queue.Done:
+        """See queues.order."""
+        ...
+
     def pause(self, seconds: float) -> None:
         """Wait a little."""
         ...
@@ -135,6 +141,10 @@ class Here:
     def held(self) -> str | None:
         """See Door."""
         return self._access.operations.held
+
+    def order(self, what: queues.What, of: str) -> queue.Done:
+        """See Door."""
+        return queues.order(self._access, what, of)
 
 
 class There:
@@ -185,6 +195,11 @@ class There:
         held: str | None = call(self._home.socket, "GET", "/status")["held"]
         return held
 
+    def order(self, what: queues.What, of: str) -> queue.Done:
+        """See Door."""
+        place = "queues" if what in ("pause", "resume") else "tasks"
+        return msgspec.convert(call(self._home.socket, "POST", f"/{place}/{quote(of, safe='')}/{what}", {}), queue.Done)
+
     def pause(self, seconds: float) -> None:
         """See Door."""
         time.sleep(seconds)
@@ -211,4 +226,5 @@ def follow(door: Door, correlation_id: CorrelationId, show: Callable[[str], None
         door.pause(LOOK)
     for row in rows:
         if row.state != "done":
-            raise RoundFailed(f"task {row.id} ({row.type}) is {row.state}: {row.error}; see `run.py tasks`")
+            todo = "`run.py once --again` begins anew" if row.state == "cancelled" else "see `run.py tasks`"
+            raise RoundFailed(f"task {row.id} ({row.type}) is {row.state}: {row.error}; {todo}")

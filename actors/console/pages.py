@@ -11,6 +11,7 @@ from actors.console.doctor import Examined
 from actors.console.grounding import Measured
 from actors.console.terminal import grid, line, out
 from storage.questions import Share
+from storage.task_orders import WholeTask
 
 COLOURS: Final = {"ok": "green", "warning": "yellow", "error": "red"}
 DAY: Final = "%Y-%m-%d %H:%M:%S UTC"
@@ -80,6 +81,24 @@ def _breaker(breaker: Breaker) -> str:
 
 def _share(share: Share) -> str:
     return f"{share.name or 'none'} {_usd(share.cost)} ({share.count})"
+
+
+def print_task(whole: WholeTask) -> None:
+    """One task, with all there is of it."""
+    task, tried = whole.task, "once" if whole.task.attempts == 1 else f"{whole.task.attempts} times"
+    share = "" if task.progress is None else f", {task.progress:.0%} of it done"
+    line(f"Task {task.id}: {task.type} {whole.version}, {task.state}{share}; tried {tried}")
+    claude = ", needs Claude" if whole.requires_claude else ""
+    line(f"Queue {task.queue}, priority {whole.priority}{claude}; key {task.key}; round {task.correlation_id}")
+    line(f"Payload: {whole.payload}")
+    ended = "" if task.ended_at is None else f", ended {_time(task.ended_at)}"
+    due = f", not before {_time(task.run_after)}" if task.run_after else ""
+    line(f"Submitted {_time(task.submitted_at)}{due}{ended}")
+    if task.error:
+        line(f"Error: {task.error}")
+    for what, others in (("Needs", whole.needs), ("Needed by", whole.needed_by)):
+        if others:
+            line(f"{what}: {', '.join(f'{each.id} {each.key} ({each.state})' for each in others)}")
 
 
 def print_doctor(examined: Examined) -> None:

@@ -13,7 +13,7 @@ from messages.errors import TroupeError
 from messages.market import Resolve, Resolved
 from messages.tasks import ComputeFacts, NewTask, Recommend, RefreshBars, Submit, Submitted, ValuePortfolio
 from messages.values import CorrelationId, Symbol
-from storage import bars, decisions, ledger, tasks
+from storage import bars, decisions, ledger, tasks, valuations
 from storage.connections import Reader
 from storage.tasks import TaskRow
 
@@ -67,6 +67,11 @@ def begin(access: Access, asked: Asked) -> CorrelationId:
         if _failed(access, tasks_):  # or what went wrong with Claude once would be printed for ever
             tasks_ = plan(access, symbols, replace(asked, again=True), _analyst(access, asked))
     correlation_id = _correlation_id(tasks_[0].key)
+    if tasks.by_key(access.read, tasks_[0].key) is None and _there(access.read, tasks_[0].key):  # its tasks were pruned
+        if len(decisions.together(access.read, correlation_id)) == len(symbols):
+            return correlation_id
+        tasks_ = plan(access, symbols, replace(asked, again=True), _analyst(access, asked))
+        correlation_id = _correlation_id(tasks_[0].key)
     submit(access, tasks_, correlation_id)
     return correlation_id
 
@@ -84,7 +89,7 @@ def _kept(access: Access, symbols: Sequence[Symbol], asked: Asked) -> list[NewTa
     modes: tuple[Mode, ...] = () if asked.claude == "off" else (asked.claude, "on", "auto")
     for mode in modes:
         new = plan(access, symbols, replace(asked, claude=mode), _Analyst(access.asking.model))
-        if tasks.by_key(access.read, new[0].key) is not None:
+        if _there(access.read, new[0].key):
             made = [record.decision for record in decisions.together(access.read, _correlation_id(new[0].key))]
             whole = len(made) == len(symbols) and all(each.stand_in is None for each in made)
             if (whole or mode == asked.claude or asked.claude == "auto") and not _failed(access, new):
@@ -172,9 +177,14 @@ def plan(access: Access, symbols: Sequence[Symbol], asked: Asked, analyst: _Anal
 def _number(read: Reader, key: str, *, again: bool) -> int:
     """How often there has been a round of these inputs, and once more where a new one is wanted."""
     number = 1
-    while tasks.by_key(read, f"value_portfolio/{key}/{number + (not again)}") is not None:
+    while _there(read, f"value_portfolio/{key}/{number + (not again)}"):
         number += 1
     return number
+
+
+def _there(read: Reader, key: str) -> bool:
+    """Whether the round that begins with this task has begun; its tasks are pruned in the end, its valuation stays."""
+    return tasks.by_key(read, key) is not None or valuations.load(read, _correlation_id(key)) is not None
 
 
 def _correlation_id(key: str) -> CorrelationId:

@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from actors.console import asking, backups, claude, rounds, talking, views
+from actors.console import asking, backups, claude, queues, rounds, talking, views
 from actors.console.access import Access, DeskFailed, DeskRefused
 from actors.console.asking import Mode
 from actors.console.encoding import encoded
@@ -22,7 +22,7 @@ from actors.console.imports import import_holdings
 from actors.console.rounds import Asked
 from actors.console.talking import Wanted
 from messages.errors import TroupeError
-from storage import tasks
+from storage import task_orders, tasks
 from storage.home import Home
 
 MOST: Final = 10_000
@@ -62,6 +62,12 @@ def application(access: Access, home: Home) -> Starlette:
         if not re.fullmatch("[0-9]{1,5}", limit, re.ASCII) or not 1 <= int(limit) <= MOST:
             raise BadRequest(f"limit = {limit}: write a number from 1 to {MOST}")
         return tasks.newest(access.read, int(limit))
+
+    def one_task(request: Request, body: bytes) -> object:
+        return task_orders.whole(access.read, queues.number(request.path_params["id"]))
+
+    def ordering(what: queues.What) -> Callable[[Request, bytes], object]:
+        return lambda request, body: queues.order(access, what, request.path_params["of"])
 
     def why(request: Request, body: bytes) -> object:
         return views.why(access.read, request.path_params["id"], source)
@@ -110,6 +116,11 @@ def application(access: Access, home: Home) -> Starlette:
         routes=[
             Route("/status", _answering(status), methods=["GET"]),
             Route("/tasks", _answering(list_tasks), methods=["GET"]),
+            Route("/tasks/{id}", _answering(one_task), methods=["GET"]),
+            Route("/tasks/{of}/cancel", _answering(ordering("cancel")), methods=["POST"]),
+            Route("/tasks/{of}/requeue", _answering(ordering("requeue")), methods=["POST"]),
+            Route("/queues/{of}/pause", _answering(ordering("pause")), methods=["POST"]),
+            Route("/queues/{of}/resume", _answering(ordering("resume")), methods=["POST"]),
             Route("/why/{id}", _answering(why), methods=["GET"]),
             Route("/rounds", _answering(begin), methods=["POST"]),
             Route("/terms", _answering(terms), methods=["GET"]),

@@ -209,10 +209,13 @@ def print_tasks(rows: Sequence[TaskRow], title: str = "Tasks, newest first") -> 
     """Tasks, and why those are dead that are."""
     table = grid(title, ">id", "type", "of", "state", ">tried", "submitted", ">took", "error")
     for row in rows:
+        state = row.state
+        if state == "leased" and row.progress is not None:
+            state += f" {row.progress:.0%}"
         of = "" if row.type == "value_portfolio" else f"{row.key}/".split("/")[1]
         took = "" if row.ended_at is None else f"{(row.ended_at - row.submitted_at) / 1e6:.2f} s"
         error = escape(row.error or "")
-        table.add_row(str(row.id), row.type, of, row.state, str(row.attempts), _time(row.submitted_at), took, error)
+        table.add_row(str(row.id), row.type, of, state, str(row.attempts), _time(row.submitted_at), took, error)
     out.print(table)
 
 
@@ -224,7 +227,8 @@ def print_status(status: Status) -> None:
         line(f"Nothing is committed, and trading is HALTED, until this is mended: {status.held}")
     table = grid("", "queue", "tasks")
     for queue in status.queues:
-        table.add_row(queue.queue, ", ".join(f"{count} {state}" for state, count in queue.tasks.items()))
+        counts = ", ".join(f"{count} {state}" for state, count in queue.tasks.items())
+        table.add_row(queue.queue, f"paused; {counts}" if queue.paused else counts)
     out.print(table)
     if status.actors:
         table = grid("", "actor", "state", ">waiting", "cause")

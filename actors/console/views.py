@@ -6,7 +6,7 @@ from typing import Final
 from actors.console.report import Recommendation, recommendation
 from messages.errors import TroupeError
 from messages.research import Inquiry
-from storage import decisions, prompts, questions, tasks
+from storage import decisions, prompts, questions, task_orders, tasks
 from storage.connections import Reader
 from storage.questions import QuestionRow
 from storage.tasks import TaskRow
@@ -31,10 +31,11 @@ class ActorState:
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """How many tasks of a queue are in each state."""
+    """How many tasks of a queue are in each state; of one that is paused none is begun."""
 
     queue: str
     tasks: dict[str, int]
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,9 @@ def status(
     queues = dict[str, dict[str, int]]()
     for (queue, state), count in tasks.counts(read).items():
         queues.setdefault(queue, {})[state] = count
-    return Status(home, source, pid, tuple(QueueState(*each) for each in queues.items()), actors, held)
+    paused = task_orders.paused(read)
+    states = (QueueState(each, queues.get(each, {}), each in paused) for each in sorted({*queues, *paused}))
+    return Status(home, source, pid, tuple(states), actors, held)
 
 
 def why(read: Reader, id_: str, source: str) -> Why:

@@ -14,7 +14,7 @@ from messages.addresses import Ref, Refused
 from messages.claude import Answered, Asking, Cancel, Cause, Failed, Progress, Question, Watch
 from messages.database import Statement
 from messages.research import Decision, Inquiry, Sheet
-from messages.tasks import Finished, Recommend, Run
+from messages.tasks import Finished, GiveUp, Lease, Recommend, Run
 from storage import bars, corpus, decisions, fact_sheets, ledger, prompts, questions
 from storage.connections import Reader
 from storage.questions import QuestionRow
@@ -58,6 +58,11 @@ class _Watched:
     id: str
 
 
+def _unwanted(run: Run) -> bool:
+    """Whether the task has ended without us: cancelled, or late."""
+    return run.reply_to.told
+
+
 class ResearchCoordinator:
     """Facts in, one decision out; it goes to the database with the completion of its task.
 
@@ -79,8 +84,12 @@ class ResearchCoordinator:
         match message:
             case Run():
                 self._decide(message)
+            case GiveUp(lease):
+                self._give_up(lease)
             case Progress(_Watched() as watched):
                 self._look(watched, message)
+            case Answered(_Open() as each) | Failed(_Open() as each) | Refused(_Open() as each) if _unwanted(each.run):
+                self._close(each)
             case Answered(_Open() as each):
                 self._answered(each, message.value or "")
             case Failed(_Open() as each):
@@ -95,6 +104,8 @@ class ResearchCoordinator:
                 assert_never(message)
 
     def _decide(self, run: Run) -> None:
+        if _unwanted(run):
+            return
         work = run.expect(Recommend)
         sheet = fact_sheets.load(self._read, run.correlation_id, work.symbol)
         if sheet is None:
@@ -107,6 +118,12 @@ class ResearchCoordinator:
             self._ask(each, question.compose(sheet))
         else:
             self._finish(run, replace(rules.recommend(sheet), stand_in=work.why))
+
+    def _give_up(self, lease: Lease) -> None:
+        """A person has cancelled the task: what is not asked yet is not asked, and the rest is not waited for."""
+        for each in self._open:
+            if each.run.lease == lease:
+                self._gateway.tell(Cancel(each.ids[-1], "a person has cancelled its task"))
 
     def _ask(self, each: _Open, prompt: str) -> None:
         run, now = each.run, self._me.clock.monotonic()
@@ -134,6 +151,9 @@ class ResearchCoordinator:
         """Cancel what cannot be grounded any more: the rest of it would be paid for nothing."""
         each = watched.open
         if progress.ended or each not in self._open or watched.id != each.ids[-1]:
+            return
+        if _unwanted(each.run):
+            self._gateway.tell(Cancel(watched.id, "nobody wants it any more"))
             return
         each.faults = grounding.partial(dict(progress.values), each.sheet, each.allowed, each.listed)
         if each.faults:

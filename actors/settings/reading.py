@@ -22,7 +22,7 @@ class BadSettings(TroupeError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings, checked. `folder` is absolute; `grace` is in seconds."""
+    """All settings, checked. `folder` is absolute; `grace` is in seconds, `keep_tasks` in days."""
 
     currency: str = "USD"
     grace: float = 10.0
@@ -31,6 +31,7 @@ class Settings:
     watch: tuple[str, ...] = ()
     threads: int = 4
     metrics_port: int = 9464
+    keep_tasks: int = 90
     claude: Asking = field(default_factory=Asking)
     backups: int = 7
 

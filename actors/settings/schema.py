@@ -51,6 +51,11 @@ class _Workers(BaseModel):
     threads: Annotated[int, Field(ge=1, le=64)] = 4
 
 
+class _Tasks(BaseModel):
+    model_config = _STRICT
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] = 90
+
+
 class _Metrics(BaseModel):
     model_config = _STRICT
     port: Annotated[int, Field(ge=0, le=65535)] = 9464
@@ -126,6 +131,7 @@ class _Sections(BaseModel):
     market: _Market = _Market()
     research: _Research = _Research()
     workers: _Workers = _Workers()
+    tasks: _Tasks = _Tasks()
     metrics: _Metrics = _Metrics()
     backups: _Backups = _Backups()
     claude: _Claude = _Claude()
@@ -171,6 +177,7 @@ def checked(written: dict[str, Any], variables: Mapping[str, str], home: Home) -
         folder=home.path / schema.market.folder,
         watch=schema.research.watch,
         threads=schema.workers.threads,
+        keep_tasks=schema.tasks.keep_days,
         metrics_port=schema.metrics.port,
         backups=schema.backups.keep,
         claude=Asking(**dict(schema.claude)),

@@ -1,7 +1,7 @@
 """The task coordinator and the writer over a real file; the work goes to a probe that answers when the test says."""
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +9,8 @@ from actors.database import DatabaseWriter
 from actors.kernel.me import Me
 from actors.kernel.system import STOP_DESK
 from actors.kernel.testing import Probe, TestSystem
-from actors.tasks import Message, TaskCoordinator
+from actors.tasks.coordinator import Message, TaskCoordinator
+from actors.tasks.terms import Terms
 from messages import database
 from messages.addresses import Ref, Refused, ReplyTo
 from messages.database import Statement, Write
@@ -69,6 +70,8 @@ class Queues:
         capacity: int = 1_000,
         worker: Callable[[Me[Run]], "Hand"] | None = None,
         room: int = 1_000,
+        terms: Mapping[type[Work], Terms] | None = None,
+        keep_days: int = 90,
     ) -> None:
         self.read, self.runs = Reader(home.database), Probe[Run]("worker")
         self.database, self.tasks = Ref[database.Message]("database"), Ref[Message]("tasks")
@@ -76,13 +79,16 @@ class Queues:
         self.system.manual.manual.now = at
         worker_ref = self.runs.ref if worker is None else Ref[Run]("hand")
         kinds: tuple[type[Work], ...] = (RefreshBars, ValuePortfolio, ComputeFacts, Recommend)
-        work: dict[type[Work], tuple[Ref[Run], float]] = dict.fromkeys(kinds, (worker_ref, 60.0))
+        work: dict[type[Work], Terms] = {kind: Terms(worker_ref, 60.0) for kind in kinds}
+        work.update(terms or {})
         self.operations = Operations()
         self.system.add(
             self.database, lambda me: DatabaseWriter(me, home, {}, self.operations), STOP_DESK, capacity=capacity
         )
         self.system.add(
-            self.tasks, lambda me: TaskCoordinator(me, self.database, work, self.read, hands, chance), STOP_DESK
+            self.tasks,
+            lambda me: TaskCoordinator(me, self.database, work, self.read, hands, chance, keep_days),
+            STOP_DESK,
         )
         if worker is not None:
             self.system.add(worker_ref, worker, capacity=room)

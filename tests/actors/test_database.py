@@ -9,7 +9,7 @@ import actors.database
 from actors.database import AGAIN, BATCH, HELD_FOR, IDLE, WORTH_IT, DatabaseWriter
 from actors.kernel.system import STOP_DESK, StartFailed
 from actors.kernel.testing import Probe, TestSystem
-from actors.tasks import COMMIT_WITHIN
+from actors.tasks.coordinator import COMMIT_WITHIN
 from messages import database
 from messages.addresses import Ref, Refused
 from messages.database import Committed, Many, Statement, Write, WriteEach, WritesHeld, WritesResumed

@@ -8,7 +8,7 @@ import pytest
 from actors.kernel.me import Me
 from actors.kernel.supervision import CRASHES, State
 from actors.kernel.testing import Probe
-from actors.tasks import ATTEMPTS, FULL_AGAIN
+from actors.tasks.terms import SOON
 from messages.addresses import Refused
 from messages.database import Committed, Statement, Write
 from messages.tasks import Drained, Finished, Lease, Run, Submit, Submitted
@@ -16,6 +16,9 @@ from messages.values import CorrelationId
 from storage import tasks as stored
 from storage.home import Home
 from tests.actors.queues import EPOCH, ROUND, Hand, Queues, chain, effects, key, task
+
+ATTEMPTS = 4
+"""How often a task may be tried unless its terms say otherwise."""
 
 
 @pytest.fixture
@@ -217,7 +220,7 @@ def test_a_gate_whose_time_has_come_already_is_tried_again_soon_and_not_in_a_bus
     queues.system.advance(5)
     queues.refuse("a", "limited", "wait", retry_at=EPOCH)
     at_once = queues.running()
-    queues.system.advance(FULL_AGAIN)
+    queues.system.advance(SOON)
 
     assert (at_once, queues.running()) == ([], ["a"])
     assert queues.row("a").attempts == 1
@@ -497,11 +500,17 @@ def test_completion_and_the_next_claim_are_one_write(home: Home) -> None:
 def test_nothing_is_lost_when_the_writers_mailbox_is_full(home: Home, seed: int) -> None:
     queues = Queues(home, seed=seed, capacity=1, hands=(10, 2), worker=Hand).start()
     queues.submit(*(task(f"t{n:02}") for n in range(40)))
+    for n in range(40, 60):
+        queues.tasks.tell(Submit((task(f"t{n}"),), ROUND, Probe[Submitted | Refused]()))
+        queues.database.tell(Write((), Probe[Committed | Refused]()))
+        queues.system.turn()
+    queues.system.advance(60)
+    queues.submit(*(task(f"t{n:02}") for n in range(60)))
     queues.system.advance(60)
 
     assert queues.system.dead_letters["database", "full"] > 0
     assert set(queues.states().values()) == {"done"}
-    assert len(effects(queues.read)) == 40
+    assert len(effects(queues.read)) == 60
     assert not queues.system.failed.done()
 
 

@@ -4,7 +4,6 @@ from itertools import count
 
 import pytest
 
-from actors.tasks import ATTEMPTS
 from messages.addresses import Ref, Refused
 from messages.database import Statement
 from messages.tasks import Drained, Run, Submitted
@@ -14,6 +13,9 @@ from storage.home import Home
 from tests.actors.queues import EPOCH, Hand, Queues, chain, effects, task
 
 ALL = [*chain("a", "b", "c"), task("d"), task("ask", claude=True)]
+
+ATTEMPTS = 4
+"""How often a task may be tried unless its terms say otherwise."""
 
 
 def test_what_was_leased_when_the_desk_was_killed_runs_again(home: Home) -> None:

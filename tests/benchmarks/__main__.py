@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.benchmarks import claims, facts, gateway, gateway_faults, kernel, readers, start, writer
+from tests.benchmarks import claims, facts, gateway, gateway_faults, kernel, queue, readers, start, writer
 from tests.benchmarks.measure import Benchmark, as_json, as_table, kept, run
 from tests.benchmarks.picture import as_svg
 from tests.benchmarks.plot import as_bars
@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "gateway-faults": gateway_faults.GATEWAY_FAULTS,
     "writer": writer.WRITER,
     "readers": readers.READERS,
+    "queue": queue.QUEUE,
     "claims": claims.CLAIMS,
 }
 SMALL: dict[str, Benchmark] = {
@@ -29,6 +30,7 @@ SMALL: dict[str, Benchmark] = {
     "gateway-faults": gateway_faults.SMALL,
     "writer": writer.SMALL,
     "readers": readers.SMALL,
+    "queue": queue.SMALL,
     "claims": claims.SMALL,
 }
 """With smaller sizes, where there are any."""

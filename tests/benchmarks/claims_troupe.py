@@ -14,8 +14,9 @@ from typing import Any, Final
 from actors.database import DatabaseWriter
 from actors.kernel.edges import Promise
 from actors.kernel.system import STOP_DESK, System
-from actors.tasks import Message as TaskMessage
-from actors.tasks import TaskCoordinator
+from actors.tasks.coordinator import Message as TaskMessage
+from actors.tasks.coordinator import TaskCoordinator
+from actors.tasks.terms import Terms
 from messages import database
 from messages.addresses import Ref, Refused, ReplyTo
 from messages.database import Committed, Statement, Write
@@ -184,7 +185,7 @@ def queued(place: Path, without: int, with_claude: int, size: int) -> float:
 
     as_of, nobody = dt.date(2013, 3, 1), CorrelationId("0" * 32)
     tasks, workers, claude = Ref[TaskMessage]("tasks"), Ref[Run]("workers"), Ref[Run]("claude")
-    work: dict[type[Work], tuple[Ref[Run], float]] = {RefreshBars: (workers, WITHIN), Recommend: (claude, WITHIN)}
+    work: dict[type[Work], Terms] = {RefreshBars: Terms(workers, WITHIN), Recommend: Terms(claude, WITHIN)}
     new = [NewTask(f"wait/{n}", "data", RefreshBars(Symbol("AAPL"))) for n in range(without)]
     new += [
         NewTask(f"ask/{n}", "analysis", Recommend(Symbol("AAPL"), as_of, use_claude=True), requires_claude=True)
@@ -192,7 +193,7 @@ def queued(place: Path, without: int, with_claude: int, size: int) -> float:
     ]
     with writing(place) as made:
         add, hands = made.system.add, (2 * size, 2)
-        add(tasks, lambda me: TaskCoordinator(me, made.database, work, made.read, hands, lambda: 0.5), STOP_DESK)
+        add(tasks, lambda me: TaskCoordinator(me, made.database, work, made.read, hands, lambda: 0.5, 30), STOP_DESK)
         made.system.add_crew(workers, lambda: _Waits(WITHOUT_CLAUDE, ran), size)
         add(claude, lambda _: _Waits(WITH_CLAUDE, ran))
         made.system.start(within=30.0)

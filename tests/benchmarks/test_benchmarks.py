@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.benchmarks import queue
 from tests.benchmarks.__main__ import BENCHMARKS, SMALL, main
 from tests.benchmarks.claims_document import writes_after_a_read
 from tests.benchmarks.gateway import idle_share
@@ -29,7 +30,7 @@ def test_without_a_name_they_are_listed(capsys: pytest.CaptureFixture[str]) -> N
     main([])
 
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
-        "kernel", "start", "facts", "gateway", "gateway-faults", "writer", "readers", "claims",
+        "kernel", "start", "facts", "gateway", "gateway-faults", "writer", "readers", "queue", "claims",
     ]  # fmt: skip
 
 
@@ -202,6 +203,24 @@ def test_a_child_refuses_an_address_that_is_not_loopback(monkeypatch: pytest.Mon
     with pytest.raises(SystemExit, match="NotLoopback"):
         child("gateway_desk", {"work": "line"}, NOBODY, tmp_path, 60)
     assert programs(tmp_path) == []
+
+
+def test_the_keys_of_the_queue_begin_with_those_that_are_wanted() -> None:
+    assert list(BENCHMARKS["queue"].wanted)[:4] == [
+        "queue_pipelined_vs_best", "queue_single_vs_best", "million_claim_vs_thousand", "million_memory_mb",
+    ]  # fmt: skip
+
+
+def test_the_queues_of_the_benchmark_do_all_their_tasks(tmp_path: Path) -> None:
+    assert queue.one_at_a_time(tmp_path / "single", 5) > 0
+    assert queue.pipelined(tmp_path / "pipelined", 50) > 0
+
+
+@pytest.mark.long
+def test_the_queues_benchmark_fills_and_claims(tmp_path: Path) -> None:
+    [figures] = queue.in_child({"million": 5_000, "claims": 60}, tmp_path, 1)
+
+    assert {"million_claim_vs_thousand", "million_memory_mb"} <= figures.keys()
 
 
 @pytest.mark.soak

@@ -65,6 +65,7 @@ def test_a_command_that_the_documents_show_works(
         line = re.sub(r"\bBACKUP\b", made, line)
     line = re.sub(r"\bFILE\b", "holdings.csv", line)
     line = line.replace("http://127.0.0.1:8765", claude_api.address)
+    line = re.sub(r"\bTASK\b", "1", line)
     line = re.sub(r"\bID\b", undisturbed.report["recommendations"][0]["id"], line)
     assert line != command
 

@@ -19,7 +19,7 @@ from actors.kernel.supervision import RETRY
 from actors.kernel.system import StartFailed
 from actors.kernel.testing import InjectedCrash
 from actors.settings.reading import Settings
-from actors.tasks import WriteLost
+from actors.tasks.coordinator import WriteLost
 from messages.addresses import Refused, ReplyTo
 from messages.database import Committed, Write
 from messages.tasks import Drain, Submitted
@@ -223,7 +223,8 @@ class Story:
 
     def _all_hands_are_back(self) -> None:
         coordinator = self._system.living["tasks"]
-        assert (coordinator._free, coordinator._leased, coordinator._writing) == ([2 * self.threads, 2], {}, 0)
+        assert (coordinator._hands._free, coordinator._leased, coordinator._given_up) == ([64, 2], {}, set())
+        assert (coordinator._writing, len(coordinator._line)) == (None, 0)
 
     def _every_task_has_ended(self, read: Reader) -> None:
         for row in tasks.newest(read, 10_000):

@@ -22,7 +22,7 @@ LONG: Final[Wishes] = (*SHORT, "second holdings", "round")
 OFTEN: Final = {
     "kill", "stop", "drained", "tried again", "submit",
     "tasks: lease refused, crashed", "tasks: lease refused, full", "tasks: lease refused, gated",
-    "tasks: lease refused, late", "tasks: _Writing refused, full",
+    "tasks: lease refused, late",
 }  # fmt: skip
 """What any thirty storms hit."""
 NOW_AND_THEN: Final = {
@@ -30,7 +30,8 @@ NOW_AND_THEN: Final = {
     *(f"{kind} {actor}" for kind in ("raise", "lose", "late") for actor in (*REBUILT, "workers")),
     *(f"{kind} {actor}" for kind in ("slow", "gate") for actor in ("market", "research", "workers")),
     *(f"{actor}: full" for actor in ("database", "tasks", "workers", "market", "source", "research")),
-    "lose database", "tasks: _Writing refused, late", "tasks: _Writing refused, down", "tasks: lease refused, down",
+    "lose database", "tasks: Writing refused, late", "tasks: Writing refused, down",
+    "tasks: Writing refused, full", "tasks: lease refused, down",
     "market: Run refused, crashed", "market: Run refused, full", "market: Run refused, late",
     "settling refused, full", "asked again", "down", *(f"break {actor}" for actor in REBUILT),
 }  # fmt: skip

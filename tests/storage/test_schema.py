@@ -29,7 +29,8 @@ ALLOWED = {
 }
 TABLES = {
     "migrations/__init__.py": {"home"},
-    "tasks.py": {"tasks", "task_needs"},
+    "tasks.py": {"tasks", "task_needs", "task_counts"},
+    "task_orders.py": {"tasks", "task_needs", "paused_queues"},
     "bars.py": {"bars"},
     "ledger.py": {"ledger_transactions", "ledger_entries"},
     "valuations.py": {"valuations"},

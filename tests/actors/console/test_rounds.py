@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from actors.console import doors, queues
 from actors.console.rounds import RoundFailed
 from actors.settings.reading import Settings
 from messages.values import Symbol
@@ -222,3 +223,36 @@ def test_the_order_in_which_messages_are_handled_changes_nothing(home: Home) -> 
         desk.stop()
 
     assert reports[0] == reports[1] == reports[2]
+
+
+def test_a_round_whose_tasks_were_pruned_is_still_the_same_round(home: Home) -> None:
+    first = StagedDesk(home, Settings(watch=("AAPL",), keep_tasks=1)).start()
+    made = first.once()
+    first.stop()
+
+    desk = StagedDesk(home, Settings(watch=("AAPL",), keep_tasks=1), at=3 * 86_400.0).start()
+    desk.system.advance(10)
+    left = desk.tasks()
+    same, other = desk.once(), desk.once(again=True)
+
+    assert left == []
+    assert same == made
+    assert [each.id for each in other.recommendations] != [each.id for each in made.recommendations]
+    assert shape(desk) == {"refresh_bars": 2, "value_portfolio": 1, "facts": 1, "recommendation": 1}
+    assert {row.state for row in desk.tasks()} == {"done"}
+
+
+def test_a_round_with_a_cancelled_task_says_so_and_another_can_be_made(folder_desk: StagedDesk) -> None:
+    folder_desk.import_text(HOLDINGS)
+    queues.order(folder_desk.access, "pause", "analysis")
+    correlation_id = folder_desk.begin()
+    folder_desk.system.advance(1)
+    [facts] = [row for row in folder_desk.tasks() if row.type == "facts"]
+    queues.order(folder_desk.access, "cancel", str(facts.id))
+    queues.order(folder_desk.access, "resume", "analysis")
+
+    with pytest.raises(
+        RoundFailed, match=r"is cancelled: a person has cancelled it; `run\.py once --again` begins anew"
+    ):
+        doors.follow(doors.Here(folder_desk.access), correlation_id, lambda how_far: None)
+    assert folder_desk.once(again=True).recommendations

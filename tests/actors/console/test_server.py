@@ -143,3 +143,29 @@ def test_a_bug_is_said_in_json_and_goes_to_the_log(call: Call, monkeypatch: pyte
         500, {"error": "POST /rounds: ZeroDivisionError('by none'); the stack is in desk.log"}
     )  # fmt: skip
     assert [repr(error) for error in errors] == ["ZeroDivisionError('by none')"]
+
+
+def test_a_queue_is_paused_seen_so_and_resumed(call: Call) -> None:
+    paused = call("POST", "/queues/data/pause")
+    shown = call("GET", "/status")[1]["queues"]
+    resumed = call("POST", "/queues/data/resume")
+
+    assert paused == (200, {"sentence": "queue data is paused; what is leased of it goes on"})
+    assert shown == [{"queue": "data", "tasks": {}, "paused": True}]
+    assert resumed == (200, {"sentence": "queue data goes on"})
+    assert call("GET", "/status")[1]["queues"] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "sentence"),
+    [
+        ("POST", "/queues/date/pause", "queue date: is none; there are portfolio, data, analysis"),
+        ("POST", "/tasks/7/cancel", "task 7: there is none; `run.py tasks` lists the newest"),
+        ("POST", "/tasks/7/requeue", "task 7: there is none; `run.py tasks` lists the newest"),
+        ("GET", "/tasks/7", "task 7: there is none; `run.py tasks` lists the newest"),
+        ("POST", "/tasks/x/cancel", "task x: write its number, which `run.py tasks` shows first"),
+        ("GET", f"/tasks/{2**63}", f"task {2**63}: write its number, which `run.py tasks` shows first"),
+    ],
+)  # fmt: skip
+def test_an_order_that_cannot_be_meant_is_refused(call: Call, method: str, target: str, sentence: str) -> None:
+    assert call(method, target) == (422, {"error": sentence})

@@ -21,7 +21,7 @@ from messages import claude, research
 from messages.addresses import Ref, Refused
 from messages.claude import Answered, Asking, Cancel, Cause, Failed, Profile, Progress, Question, Watch
 from messages.research import Action, Decision, Inquiry
-from messages.tasks import Finished, Lease, Recommend, RefreshBars, Run, Work
+from messages.tasks import Finished, GiveUp, Lease, Recommend, RefreshBars, Run, Work
 from messages.values import Symbol
 from storage import bars, decisions, fact_sheets, prompts, questions
 from storage.connections import Reader
@@ -599,3 +599,50 @@ def test_a_round_of_a_killed_research_deskends_on_the_next_one_and_every_questio
     )
     assert sum(row.outcome == "crash" for row in rows) <= 2
     second.stop()
+
+
+# When a person cancels the task
+
+
+def test_of_a_cancelled_task_the_question_is_cancelled_and_nothing_is_decided(research_desk: Researched) -> None:
+    task = research_desk.run()
+    asked = research_desk.last
+
+    task.refuse("cancelled", "a person has cancelled it")
+    research_desk.ref.tell(GiveUp(Lease(3, 1)))
+    research_desk.system.settle()
+    cancelled = research_desk.got(Cancel)
+    research_desk.fail(Cause.CANCELLED)
+
+    assert cancelled == [Cancel(asked.id, "a person has cancelled its task")]
+    assert [type(each) for each in task.received] == [Refused]
+    assert research_desk.got(Question) == [asked]
+
+
+def test_of_a_cancelled_task_an_answer_that_comes_all_the_same_is_not_repaired(research_desk: Researched) -> None:
+    task = research_desk.run()
+
+    task.refuse("cancelled", "a person has cancelled it")
+    research_desk.answer("no JSON")
+
+    assert [type(each) for each in task.received] == [Refused]
+    assert len(research_desk.got(Question)) == 1
+
+
+def test_what_streams_for_a_task_that_has_ended_is_cancelled_though_nobody_said_so(research_desk: Researched) -> None:
+    task = research_desk.run()
+
+    task.refuse("late", "it took too long")
+    research_desk.stream(action="BUY")
+
+    assert [each.why for each in research_desk.got(Cancel)] == ["nobody wants it any more"]
+
+
+def test_a_task_that_was_cancelled_before_it_began_is_not_asked(research_desk: Researched) -> None:
+    probe = Probe[Finished | Refused]("task")
+    probe.refuse("cancelled", "a person has cancelled it")
+    research_desk.ref.tell(Run(Lease(3, 1), Recommend(ACME, LAST, use_claude=True), ROUND, probe))
+    research_desk.system.settle()
+
+    assert research_desk.gateway.received == []
+    assert [type(each) for each in probe.received] == [Refused]

@@ -51,7 +51,9 @@ def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
         watch = ["aapl", "IBM"]
         [workers]
         threads = 64
-        [metrics]
+        [tasks]
+            keep_days = 30
+            [metrics]
         port = 0
         [claude]
         model = "claude-opus-5-5"
@@ -78,7 +80,7 @@ def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
         5, standby=True, thinking=0, output=64_000,
     )  # fmt: skip
 
-    assert load(home) == Settings("EUR", 2.5, "csv", tmp_path, ("aapl", "IBM"), 64, 0, claude, 3)
+    assert load(home) == Settings("EUR", 2.5, "csv", tmp_path, ("aapl", "IBM"), 64, 0, 30, claude, 3)
 
 
 def test_a_cap_below_the_default_of_a_narrower_one_is_no_contradiction(home: Home) -> None:
@@ -116,7 +118,7 @@ def test_a_variable_goes_before_the_file_and_leaves_the_rest_of_its_section(
     assert (load(home).grace, load(home).currency, load(home).watch) == (30, "EUR", ("FB",))
 
 
-SECTIONS = "[desk], [market], [research], [workers], [metrics], [backups], [claude]"
+SECTIONS = "[desk], [market], [research], [workers], [tasks], [metrics], [backups], [claude]"
 
 
 @pytest.mark.parametrize("written", ["", "[workers]\nthreads = 3"])
