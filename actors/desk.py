@@ -20,6 +20,7 @@ from actors.settings.reading import Settings
 from actors.tasks import Message as TaskMessage
 from actors.tasks import TaskCoordinator
 from actors.trading.coordinator import TradingCoordinator
+from actors.workers.places import Here, Place
 from actors.workers.worker import Worker
 from messages import console, database, market, research, trading
 from messages.addresses import Down, Ref, Refused, ReplyTo
@@ -35,11 +36,13 @@ TOLD: Final = "it was told to stop"
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """The world, handed in: how actors are run and on which clock, chance, from 0 to 1, and Claude's programs."""
+    """The world, handed in: how actors are run and on which clock, chance, from 0 to 1, Claude's programs, and where a
+    worker has its Python jobs computed."""
 
     system: Callable[[Bus, Callable[[ReplyTo[Committed | Refused]], None]], System]
     chance: Callable[[], float]
     sessions: Callable[[Reader], Sessions]
+    process: Callable[[int], Place]
 
 
 class Desk:
@@ -50,6 +53,7 @@ class Desk:
         self.database = Ref[database.Message]("database")
         self.tasks = Ref[TaskMessage]("tasks")
         self.workers = Ref[Run]("workers")
+        self.processes = Ref[Run]("processes")
         self.source = Ref[market.SourceMessage]("source")
         self.market = Ref[market.Message]("market")
         self.claude = Ref[ClaudeMessage]("claude")
@@ -60,7 +64,7 @@ class Desk:
         # Which task is whose work, and how many seconds it may take.
         work: dict[type[Work], tuple[Ref[Run], float]] = {
             RefreshBars: (self.market, 120),
-            ValuePortfolio: (self.workers, 60),
+            ValuePortfolio: (self.processes, 60),
             ComputeFacts: (self.workers, 60),
             Recommend: (self.research, 4 * settings.claude.answer_within + 60),  # a line of two, each with a repair
         }
@@ -70,7 +74,7 @@ class Desk:
         # Who exists: started downwards, stopped upwards.
         read, self._grace, self.operations = Reader(home.database), settings.grace, Operations()
         fixed = {"price_source": settings.source, "currency": settings.currency}
-        hands = (2 * settings.threads, 2)  # twice as many, so that the next task is there when a worker is free
+        hands = (4 * (settings.threads + settings.processes), 2)  # more, so that what is alike is done together
         self.system = system = edges.system(bus, lambda settled: self.database.tell(Write((), settled)))
         about = settings.source, settings.currency, settings.watch
         self.access = Access(
@@ -79,7 +83,9 @@ class Desk:
         add, clock = system.add, system.clock
         add(self.database, lambda me: DatabaseWriter(me, home, fixed, self.operations), STOP_DESK)
         add(self.tasks, lambda me: TaskCoordinator(me, self.database, work, read, hands, edges.chance), STOP_DESK)
-        system.add_crew(self.workers, lambda: Worker(read, settings.currency, clock.utc), settings.threads)
+        known, room = (read, settings.currency, clock.utc), settings.memory_mb * 2**20
+        system.add_crew(self.workers, lambda take: Worker(take, Here(), *known), settings.threads)
+        system.add_crew(self.processes, lambda take: Worker(take, edges.process(room), *known), settings.processes)
         add(self.source, lambda me: SampleSource() if settings.source == "sample" else FolderSource(settings.folder))
         add(self.market, lambda me: MarketCoordinator(me, self.source, read))
         here, sessions = self.claude, edges.sessions(read)

@@ -62,6 +62,7 @@ def desk_in(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, Co
     from actors.desk import Desk, Edges
     from actors.kernel.system import System
     from actors.settings import reading
+    from actors.workers.processes import Process
     from telemetry.hooks import CountingHooks
 
     home.take()
@@ -69,7 +70,7 @@ def desk_in(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, Co
         chosen = reading.load(home)
         _log_to(home)
         hooks = CountingHooks()
-        edges = Edges(lambda bus, flush: System(hooks=hooks, bus=bus, flush=flush), random.random, Programs)
+        edges = Edges(lambda bus, flush: System(hooks=hooks, bus=bus, flush=flush), random.random, Programs, Process)
         desk = Desk(home, chosen, edges, serve=serve)
         desk.start()
         try:

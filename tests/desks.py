@@ -14,6 +14,7 @@ from actors.domain.holdings import HoldingsFile
 from actors.kernel.bus import Bus
 from actors.kernel.testing import TestSystem
 from actors.settings.reading import Settings
+from actors.workers.places import Here
 from messages.addresses import Refused, ReplyTo
 from messages.database import Committed
 from messages.values import CorrelationId
@@ -45,7 +46,9 @@ class StagedDesk:
             seed,
             at,
         )
-        self.desk = Desk(home, self.settings, Edges(self._system, chance, self._programs), serve=False)
+        self.desk = Desk(
+            home, self.settings, Edges(self._system, chance, self._programs, lambda _: Here()), serve=False
+        )
         self.access, self.read = self.desk.access, self.desk.access.read
 
     def _system(self, bus: Bus, flush: Callable[[ReplyTo[Committed | Refused]], None]) -> TestSystem:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
 from typing import Final
 
@@ -20,6 +21,22 @@ class NoPrice(TroupeError):
     def __init__(self, symbol: Symbol, as_of: dt.date) -> None:
         super().__init__(f"{symbol}: no close is known up to {as_of}; refresh its bars, then value the portfolio again")
         self.symbol, self.as_of = symbol, as_of
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What one valuation is made from; see `value`."""
+
+    as_of: dt.date
+    currency: str
+    holdings: tuple[Held, ...]
+    cash: Decimal
+    closes: Mapping[Symbol, Decimal]
+
+
+def compute(wanted: Sequence[Inputs]) -> list[Valuation]:
+    """One valuation for each of the inputs, in their order. Raises NoPrice."""
+    return [value(one.as_of, one.currency, one.holdings, one.cash, one.closes) for one in wanted]
 
 
 def value(

@@ -30,6 +30,8 @@ class Settings:
     folder: Path = field(default_factory=Path)
     watch: tuple[str, ...] = ()
     threads: int = 4
+    processes: int = 2
+    memory_mb: int = 1024
     metrics_port: int = 9464
     claude: Asking = field(default_factory=Asking)
 

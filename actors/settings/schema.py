@@ -49,6 +49,8 @@ class _Research(BaseModel):
 class _Workers(BaseModel):
     model_config = _STRICT
     threads: Annotated[int, Field(ge=1, le=64)] = 4
+    processes: Annotated[int, Field(ge=1, le=64)] = 2
+    memory_mb: Annotated[int, Field(ge=64, le=1_048_576)] = 1024
 
 
 class _Metrics(BaseModel):
@@ -165,6 +167,8 @@ def checked(written: dict[str, Any], variables: Mapping[str, str], home: Home) -
         folder=home.path / schema.market.folder,
         watch=schema.research.watch,
         threads=schema.workers.threads,
+        processes=schema.workers.processes,
+        memory_mb=schema.workers.memory_mb,
         metrics_port=schema.metrics.port,
         claude=Asking(**dict(schema.claude)),
     )

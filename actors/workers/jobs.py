@@ -1,7 +1,10 @@
-"""The jobs: each loads what it needs, computes by a pure function, and returns the effect to be committed."""
+"""The jobs, by type of work: each loads what it needs, computes by a pure function, and makes the effect to commit."""
 
 import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from actors.domain import facts, valuation
 from actors.domain.bars import last_session
@@ -9,12 +12,18 @@ from actors.domain.rules import STALE_DAYS
 from messages.database import Statement
 from messages.errors import TroupeError
 from messages.market import Bars
-from messages.tasks import ComputeFacts, ValuePortfolio
+from messages.research import Sheet
+from messages.tasks import ComputeFacts, Run, ValuePortfolio, Work
 from messages.values import CorrelationId, Symbol
 from storage import bars, fact_sheets, ledger, valuations
 from storage.connections import Reader
 
-YEARS = 3
+I = TypeVar("I")  # noqa: E741
+O = TypeVar("O")  # noqa: E741
+Kind = Literal["waits", "numbers", "python"]
+"""waits: blocks, each in a thread of its own. numbers: gives up the interpreter's lock while it works on large arrays;
+several at once in few threads. python: holds that lock, which would slow the writer down; in processes."""
+YEARS: Final = 3
 """Calendar years of bars that are read before the one asked about: what facts look at is 600 sessions."""
 
 
@@ -22,26 +31,51 @@ class Impossible(TroupeError):
     """What a job needs is not there, and trying again will not bring it."""
 
 
-def compute_facts(read: Reader, work: ComputeFacts, correlation_id: CorrelationId, now: int) -> Statement:
-    """The fact sheet of a symbol, with its weight in the round's valuation."""
-    valued = valuations.load(read, correlation_id)
+@dataclass(frozen=True, slots=True)
+class Job(Generic[I, O]):
+    """How work of one type is done.
+
+    `load` reads, in the desk's process; `compute` makes of so many inputs as many values, anywhere; `effect` keeps one
+    of them, at a time in UTC. A `pure` job does nothing else, so that it may run again, and on another machine.
+    """
+
+    kind: Kind
+    pure: bool
+    load: Callable[[Reader, Run, str], I]
+    compute: Callable[[Sequence[I]], Sequence[O]]
+    effect: Callable[[O, CorrelationId, int], Statement]
+
+
+_Facts = tuple[Symbol, dt.date, Bars, dict[Symbol, Bars], dict[Symbol, float]]
+
+
+def _load_facts(read: Reader, run: Run, _currency: str) -> _Facts:
+    """The bars of the symbol and of what is held, with the weights of the round's valuation."""
+    work = run.expect(ComputeFacts)
+    valued = valuations.load(read, run.correlation_id)
     if valued is None:
-        raise Impossible(f"facts of {work.symbol}: round {correlation_id} has no valuation")
+        raise Impossible(f"facts of {work.symbol}: round {run.correlation_id} has no valuation")
     weights = {position.symbol: position.weight for position in valued.positions}
     portfolio = {symbol: _bars(read, symbol, work.as_of) for symbol in weights}
     own = portfolio.get(work.symbol) or _bars(read, work.symbol, work.as_of)
-    sheet = facts.compute(work.symbol, work.as_of, own, portfolio, weights)
-    return fact_sheets.insert(sheet, correlation_id, now)
+    return work.symbol, work.as_of, own, portfolio, weights
 
 
-def value_portfolio(
-    read: Reader, work: ValuePortfolio, currency: str, correlation_id: CorrelationId, now: int
-) -> Statement:
-    """The portfolio at the last closes up to that session, none of them older than what the rules call stale."""
-    held = ledger.held(read)
+def _compute_facts(wanted: Sequence[_Facts]) -> list[Sheet]:
+    return [facts.compute(*one) for one in wanted]
+
+
+def _load_portfolio(read: Reader, run: Run, currency: str) -> valuation.Inputs:
+    """What is held and the last closes up to that session, none of them older than what the rules call stale."""
+    work, held = run.expect(ValuePortfolio), ledger.held(read)
     closes = {position.symbol: _close(read, position.symbol, work.as_of) for position in held}
-    valued = valuation.value(work.as_of, currency, held, ledger.cash(read), closes)
-    return valuations.insert(valued, correlation_id, now)
+    return valuation.Inputs(work.as_of, currency, tuple(held), ledger.cash(read), closes)
+
+
+JOBS: Final[dict[type[Work], Job[Any, Any]]] = {
+    ComputeFacts: Job("numbers", True, _load_facts, _compute_facts, fact_sheets.insert),
+    ValuePortfolio: Job("python", True, _load_portfolio, valuation.compute, valuations.insert),
+}
 
 
 def _bars(read: Reader, symbol: Symbol, as_of: dt.date) -> Bars:

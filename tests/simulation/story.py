@@ -21,6 +21,7 @@ from actors.kernel.system import StartFailed
 from actors.kernel.testing import InjectedCrash
 from actors.settings.reading import Settings
 from actors.tasks import WriteLost
+from actors.workers.places import Here
 from messages.addresses import Refused, ReplyTo
 from messages.database import Committed, Write
 from messages.tasks import Drain, Submitted
@@ -67,6 +68,7 @@ class Story:
     rooms: Mapping[str, int] = field(default_factory=dict[str, int])
     threads: int = 2
     mild: bool = True
+    processes: int = 1
     home: Home = field(init=False)
     lives: int = 0
     _now: float = 0.0
@@ -141,9 +143,10 @@ class Story:
 
     def _open(self) -> Access:
         if self._desk is None:
-            settings = Settings(watch=("MSFT",), threads=self.threads, grace=GRACE)
+            settings = Settings(watch=("MSFT",), threads=self.threads, processes=self.processes, grace=GRACE)
             chance = random.Random(self.seed).random
-            self._desk = Desk(self.home, settings, Edges(self._make_system, chance, Programs), serve=False)
+            edges = Edges(self._make_system, chance, Programs, lambda _: Here())
+            self._desk = Desk(self.home, settings, edges, serve=False)
             self._desk.start()
         return self._desk.access
 
@@ -222,7 +225,8 @@ class Story:
 
     def _all_hands_are_back(self) -> None:
         coordinator = self._system.living["tasks"]
-        assert (coordinator._free, coordinator._leased, coordinator._writing) == ([2 * self.threads, 2], {}, 0)
+        hands = [4 * (self.threads + self.processes), 2]
+        assert (coordinator._free, coordinator._leased, coordinator._writing) == (hands, {}, 0)
 
     def _every_task_has_ended(self, read: Reader) -> None:
         for row in tasks.newest(read, 10_000):

@@ -51,6 +51,8 @@ def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
         watch = ["aapl", "IBM"]
         [workers]
         threads = 64
+        processes = 3
+        memory_mb = 100
         [metrics]
         port = 0
         [claude]
@@ -75,7 +77,7 @@ def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
         5, standby=True, thinking=0, output=64_000,
     )  # fmt: skip
 
-    assert load(home) == Settings("EUR", 2.5, "csv", tmp_path, ("aapl", "IBM"), 64, 0, claude)
+    assert load(home) == Settings("EUR", 2.5, "csv", tmp_path, ("aapl", "IBM"), 64, 3, 100, 0, claude)
 
 
 def test_a_cap_below_the_default_of_a_narrower_one_is_no_contradiction(home: Home) -> None:

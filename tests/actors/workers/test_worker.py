@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from actors.kernel.testing import Probe, TestSystem
+from actors.workers.places import Here
 from actors.workers.worker import Worker
 from messages.addresses import Ref, Refused
 from messages.database import Statement
@@ -42,7 +43,7 @@ class Crew:
                 ledger.opening([Holding(ACME, Decimal(10), Decimal(90), None)], Decimal(500), "x", ROUND, 0),
             ]
         )
-        self.system.add_crew(self.ref, lambda: Worker(self.read, "USD", self.system.clock.utc), 2)
+        self.system.add_crew(self.ref, lambda take: Worker(take, Here(), self.read, "USD", self.system.clock.utc), 2)
         self.system.start()
 
     def run(self, work: Work) -> Finished | Refused:
