@@ -74,7 +74,7 @@ class Desk:
         # Who exists: started downwards, stopped upwards.
         read, self._grace, self.operations = Reader(home.database), settings.grace, Operations()
         fixed = {"price_source": settings.source, "currency": settings.currency}
-        hands = (4 * (settings.threads + settings.processes), 2)  # more, so that what is alike is done together
+        hands = (64, 2)  # many more than there are workers: what is alike is done together, and the next is there
         self.system = system = edges.system(bus, lambda settled: self.database.tell(Write((), settled)))
         about = settings.source, settings.currency, settings.watch
         self.access = Access(

@@ -29,8 +29,8 @@ STUCK: Final = 10.0
 """Seconds in which a message that has begun must be through the socket."""
 RECYCLED: Final = 1_000
 """Jobs after which a process is replaced by a fresh one, for what they may have left behind in it."""
-PASSED: Final = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ")
-"""Of the environment. A job is a pure function; it needs no key and no setting."""
+PASSED: Final = ("HOME", "LANG", "LC_ALL", "PATH", "PYTHONPATH", "TMPDIR", "TZ")
+"""Of the environment: what Python itself needs. A job is a pure function; it needs no key and no setting."""
 ONE_THREAD: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 

