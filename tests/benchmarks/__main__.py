@@ -6,21 +6,27 @@
 import argparse
 from collections.abc import Sequence
 
-from tests.benchmarks import gateway, gateway_faults
+from tests.benchmarks import gateway, gateway_faults, workers
 from tests.benchmarks.gateway import GATEWAY
 from tests.benchmarks.gateway_faults import GATEWAY_FAULTS
 from tests.benchmarks.kernel import KERNEL
 from tests.benchmarks.measure import Benchmark, as_json, as_table, run
 from tests.benchmarks.plot import as_bars
 from tests.benchmarks.start import START
+from tests.benchmarks.workers import WORKERS
 
 BENCHMARKS: dict[str, Benchmark] = {
     "kernel": KERNEL,
     "start": START,
     "gateway": GATEWAY,
     "gateway-faults": GATEWAY_FAULTS,
+    "workers": WORKERS,
 }
-SMALL: dict[str, Benchmark] = {"gateway": gateway.SMALL, "gateway-faults": gateway_faults.SMALL}
+SMALL: dict[str, Benchmark] = {
+    "gateway": gateway.SMALL,
+    "gateway-faults": gateway_faults.SMALL,
+    "workers": workers.SMALL,
+}
 """With smaller sizes, where there are any."""
 
 

@@ -22,7 +22,7 @@ def test_without_a_name_they_are_listed(capsys: pytest.CaptureFixture[str]) -> N
     main([])
 
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
-        "kernel", "start", "gateway", "gateway-faults",
+        "kernel", "start", "gateway", "gateway-faults", "workers",
     ]  # fmt: skip
 
 
@@ -63,6 +63,16 @@ def test_the_keys_of_the_gateways_are_the_documented_ones() -> None:
     assert list(BENCHMARKS["gateway-faults"].wanted) == [
         "wrong_ends", "left_programs", "memory_growth", "left_directories", "gated",
     ]  # fmt: skip
+
+
+def test_the_workers_benchmark_runs_and_its_keys_are_the_documented_ones() -> None:
+    medians = run("workers", SMALL["workers"]).medians
+
+    assert list(medians) == list(BENCHMARKS["workers"].wanted) == [
+        "waits16_of_ideal", "waits64_of_ideal", "dispatch_us", "python_of_forked", "writer_p99_beside_waits",
+        "writer_p99_beside_numbers", "writer_p99_beside_python", "writer_p99_ms",
+    ]  # fmt: skip
+    assert all(median > 0 for median in medians.values())
 
 
 def test_bars_stand_against_what_is_wanted_and_figures_for_comparison_have_none() -> None:
