@@ -20,7 +20,7 @@ from actors.settings.reading import Settings
 from actors.tasks import Message as TaskMessage
 from actors.tasks import TaskCoordinator
 from actors.trading.coordinator import TradingCoordinator
-from actors.workers.places import Here, Place
+from actors.workers.places import Places
 from actors.workers.worker import Worker
 from messages import console, database, market, research, trading
 from messages.addresses import Down, Ref, Refused, ReplyTo
@@ -36,13 +36,13 @@ TOLD: Final = "it was told to stop"
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """The world, handed in: how actors are run and on which clock, chance, from 0 to 1, Claude's programs, and where a
-    worker has its Python jobs computed."""
+    """The world, handed in: how actors are run and on which clock, chance, from 0 to 1, Claude's programs, and where
+    workers have jobs computed: those in Python, and of the others those that are pure."""
 
     system: Callable[[Bus, Callable[[ReplyTo[Committed | Refused]], None]], System]
     chance: Callable[[], float]
     sessions: Callable[[Reader], Sessions]
-    process: Callable[[int], Place]
+    places: Callable[[Settings], Places]
 
 
 class Desk:
@@ -83,9 +83,9 @@ class Desk:
         add, clock = system.add, system.clock
         add(self.database, lambda me: DatabaseWriter(me, home, fixed, self.operations), STOP_DESK)
         add(self.tasks, lambda me: TaskCoordinator(me, self.database, work, read, hands, edges.chance), STOP_DESK)
-        known, room = (read, settings.currency, clock.utc), settings.memory_mb * 2**20
-        system.add_crew(self.workers, lambda take: Worker(take, Here(), *known), settings.threads)
-        system.add_crew(self.processes, lambda take: Worker(take, edges.process(room), *known), settings.processes)
+        known, places = (read, settings.currency, clock.utc), edges.places(settings)
+        system.add_crew(self.workers, lambda take: Worker(take, places.pure(), *known), settings.threads)
+        system.add_crew(self.processes, lambda take: Worker(take, places.python(), *known), settings.processes)
         add(self.source, lambda me: SampleSource() if settings.source == "sample" else FolderSource(settings.folder))
         add(self.market, lambda me: MarketCoordinator(me, self.source, read))
         here, sessions = self.claude, edges.sessions(read)

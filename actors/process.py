@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from actors.console.doors import Door
     from actors.desk import Desk
     from actors.settings.reading import Settings
+    from actors.workers.places import Places
     from storage.connections import Reader
     from storage.home import Home
     from telemetry.hooks import CountingHooks
@@ -62,7 +63,6 @@ def desk_in(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, Co
     from actors.desk import Desk, Edges
     from actors.kernel.system import System
     from actors.settings import reading
-    from actors.workers.processes import Process
     from telemetry.hooks import CountingHooks
 
     home.take()
@@ -70,7 +70,7 @@ def desk_in(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, Co
         chosen = reading.load(home)
         _log_to(home)
         hooks = CountingHooks()
-        edges = Edges(lambda bus, flush: System(hooks=hooks, bus=bus, flush=flush), random.random, Programs, Process)
+        edges = Edges(lambda bus, flush: System(hooks=hooks, bus=bus, flush=flush), random.random, Programs, _places)
         desk = Desk(home, chosen, edges, serve=serve)
         desk.start()
         try:
@@ -80,6 +80,19 @@ def desk_in(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, Co
                 print(f"warning: {', '.join(late)} did not stop in time and were abandoned", file=sys.stderr)
     finally:
         home.release()
+
+
+def _places(settings: "Settings") -> "Places":
+    """Where this machine, or the cluster, computes."""
+    from actors.workers.places import Places
+    from actors.workers.processes import Process
+
+    if (chosen := settings.cluster) is None:
+        return Places(python=lambda: Process(settings.memory_mb * 2**20))
+    from actors.workers.cluster import Address, Cluster
+
+    there = Address(chosen.scheduler, chosen.ca, chosen.cert, chosen.key)
+    return Places(python=lambda: Cluster(there), pure=lambda: Cluster(there))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from actors.domain.holdings import HoldingsFile
 from actors.kernel.bus import Bus
 from actors.kernel.testing import TestSystem
 from actors.settings.reading import Settings
-from actors.workers.places import Here
+from actors.workers.places import Places
 from messages.addresses import Refused, ReplyTo
 from messages.database import Committed
 from messages.values import CorrelationId
@@ -47,7 +47,7 @@ class StagedDesk:
             at,
         )
         self.desk = Desk(
-            home, self.settings, Edges(self._system, chance, self._programs, lambda _: Here()), serve=False
+            home, self.settings, Edges(self._system, chance, self._programs, lambda _: Places()), serve=False
         )
         self.access, self.read = self.desk.access, self.desk.access.read
 

@@ -18,6 +18,8 @@ from actors.workers.places import Done, Failed, failure, values_of
 from messages.errors import sentence
 
 LENGTH: Final = struct.Struct(">Q")
+NICE: Final = 5
+"""How much the desk goes before its processes where both want the processor, so that jobs do not slow the writer."""
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -26,6 +28,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's goes to all; the desk, which is told too, decides
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _die_with(int(sys.argv[1]))
+    os.nice(NICE)
     desk = socket.socket(fileno=os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     _limit_memory(int(sys.argv[2]))

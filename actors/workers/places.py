@@ -62,6 +62,14 @@ class Here:
         """It owns nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where pure jobs are computed, made anew for each worker: those in Python, and all others."""
+
+    python: Callable[[], Place] = Here
+    pure: Callable[[], Place] = Here
+
+
 def values_of(compute: Compute, inputs: Sequence[Any]) -> Sequence[Any]:
     """As many values as there are inputs."""
     values = compute(inputs)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from actors.workers.jobs import JOBS, Impossible, Job
-from actors.workers.places import Done, Failed, Outcome, Place, failure
+from actors.workers.places import Done, Failed, Here, Outcome, Place, failure
 from messages.tasks import Finished, Run
 from storage.connections import Reader
 
@@ -16,7 +16,10 @@ _log: Final = logging.getLogger("troupe.workers")
 
 
 class Worker:
-    """Loads, has computed, hands in. It owns nothing but its place, so whoever of the crew is free takes what waits."""
+    """Loads, has computed, hands in. It owns nothing but its place, so whoever of the crew is free takes what waits.
+
+    What is not pure is computed here, in its own thread.
+    """
 
     def __init__(
         self,
@@ -27,7 +30,7 @@ class Worker:
         utc: Callable[[], int],
         chunk: int = CHUNK,
     ) -> None:
-        self._take, self._place, self._chunk = take, place, chunk
+        self._take, self._place, self._here, self._chunk = take, place, Here(), chunk
         self._read, self._currency, self._utc = read, currency, utc
 
     def on_receive(self, run: Run) -> None:
@@ -57,7 +60,8 @@ class Worker:
             except Exception as error:
                 self._refuse(run, failure(error))
         given_up = [run.reply_to for run in wanted]
-        for number, outcome in self._place.compute(job.compute, inputs, lambda number: given_up[number].told):
+        place = self._place if job.pure else self._here
+        for number, outcome in place.compute(job.compute, inputs, lambda number: given_up[number].told):
             self._hand_in(job, wanted[number], outcome)
 
     def _hand_in(self, job: Job[Any, Any], run: Run, outcome: Outcome) -> None:

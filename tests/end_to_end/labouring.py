@@ -1,4 +1,4 @@
-"""Runs the program with a valuation that goes wrong: `labouring.py HOW PLACE command …`, see tests/actors/workers/harm.py.
+"""Runs the program with a valuation that goes wrong: `labouring.py HOW PLACE command …`; HOW is one of harm.py's.
 
 The job is a worker process's; PLACE is a directory in which it leaves the number of its process.
 """
@@ -11,11 +11,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import run
 from actors.workers.jobs import JOBS
-from messages.tasks import ValuePortfolio
+from messages.tasks import Run, ValuePortfolio
+from storage.connections import Reader
 from tests.actors.workers.harm import behave
 
 HOW, PLACE = sys.argv[1], sys.argv[2]
-JOBS[ValuePortfolio] = replace(JOBS[ValuePortfolio], load=lambda *_: (HOW, PLACE), compute=behave)
+
+
+def load(_read: Reader, _run: Run, _currency: str) -> tuple[str, object]:
+    """What the job is to do, whatever it was asked."""
+    return HOW, PLACE
+
+
+JOBS[ValuePortfolio] = replace(JOBS[ValuePortfolio], load=load, compute=behave)
 sys.argv = [sys.argv[0], *sys.argv[3:]]
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from actors.kernel.system import StartFailed
 from actors.kernel.testing import InjectedCrash
 from actors.settings.reading import Settings
 from actors.tasks import WriteLost
-from actors.workers.places import Here
+from actors.workers.places import Places
 from messages.addresses import Refused, ReplyTo
 from messages.database import Committed, Write
 from messages.tasks import Drain, Submitted
@@ -145,7 +145,7 @@ class Story:
         if self._desk is None:
             settings = Settings(watch=("MSFT",), threads=self.threads, processes=self.processes, grace=GRACE)
             chance = random.Random(self.seed).random
-            edges = Edges(self._make_system, chance, Programs, lambda _: Here())
+            edges = Edges(self._make_system, chance, Programs, lambda _: Places())
             self._desk = Desk(self.home, settings, edges, serve=False)
             self._desk.start()
         return self._desk.access

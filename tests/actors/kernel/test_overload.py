@@ -23,7 +23,7 @@ from actors.kernel.supervision import Policy
 from actors.kernel.system import STOP_DESK, System
 from actors.kernel.testing import Recorder
 from actors.settings.reading import Settings
-from actors.workers.places import Here
+from actors.workers.places import Places
 from messages import database
 from messages.addresses import Ref, Refused, ReplyTo
 from messages.database import Committed, Statement, Write
@@ -278,7 +278,7 @@ def importing(quantity: int, reply_to: ReplyTo[Imported | Refused]) -> Import:
 @for_a_while
 def test_a_desk_kept_full_keeps_what_it_accepted_and_goes_on_working(seconds: float, tmp_path: Path) -> None:
     receipts, imported, home = Receipts(), list[tuple[int, int]](), Home(tmp_path)
-    desk = Desk(home, Settings(), Edges(Staged, lambda: 0.5, Programs, lambda _: Here()), serve=False)
+    desk = Desk(home, Settings(), Edges(Staged, lambda: 0.5, Programs, lambda _: Places()), serve=False)
     desk.start()
 
     def send(number: int) -> None:
@@ -386,7 +386,7 @@ def test_a_desk_stops_in_time_beside_a_source_that_hangs_and_keeps_what_it_accep
     desk = Desk(
         home,
         Settings(grace=2.0),
-        Edges(partial(Staged, instead=instead), lambda: 0.5, Programs, lambda _: Here()),
+        Edges(partial(Staged, instead=instead), lambda: 0.5, Programs, lambda _: Places()),
         serve=False,
     )
     desk.start()

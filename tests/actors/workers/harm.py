@@ -34,6 +34,13 @@ def _one(how: str, what: object) -> object:
             while True:
                 if how == "hang":
                     time.sleep(0.01)
+        case "once":  # hangs at the first try, until it is told to go on
+            assert isinstance(what, str)
+            if not any(Path(what).iterdir()):
+                (Path(what) / str(os.getpid())).touch()
+                while not (Path(what) / "go").exists():
+                    time.sleep(0.01)
+            return os.getpid()
         case "take":  # its time, and notes each try
             assert isinstance(what, str)
             with open(what, "a") as tries:

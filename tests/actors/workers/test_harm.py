@@ -49,9 +49,7 @@ class Company:
         self.system.add(
             self.tasks, lambda me: TaskCoordinator(me, self.database, work, self.read, (32, 2), lambda: 0.0), STOP_DESK
         )
-        self.system.add_crew(
-            crew, lambda take: Worker(take, Process(400 * 2**20), self.read, "USD", clock.utc), size
-        )
+        self.system.add_crew(crew, lambda take: Worker(take, Process(400 * 2**20), self.read, "USD", clock.utc), size)
 
     def run(self, *behaviour: str) -> dict[str, TaskRow]:
         """Submit these and wait until all have ended."""
@@ -110,15 +108,16 @@ def test_jobs_that_raise_exit_die_or_eat_memory_are_dead_after_their_attempts_an
     assert company.recorder.crashes == []
 
 
+@pytest.mark.long
 def test_a_job_that_hangs_is_late_and_the_rest_of_its_chunk_is_done_in_time(
     home: Home, companies: list[Company], monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
     monkeypatch.setattr("actors.tasks.ATTEMPTS", 1)
-    companies.append(company := Company(home, 2.5, 1))
+    companies.append(company := Company(home, 8.0, 1))
     company.system.start()
 
     rows = company.run(f"spin {tmp_path}", *(f"double {number}" for number in range(8)))
 
     assert {row.state for key, row in rows.items() if key.startswith("double")} == {"done"}
     hung = rows[Symbol(f"spin {tmp_path}")]
-    assert (hung.state, hung.attempts, hung.error) == ("dead", 1, "late: processes has not answered within 2.5 s")
+    assert (hung.state, hung.attempts, hung.error) == ("dead", 1, "late: processes has not answered within 8.0 s")
