@@ -21,6 +21,8 @@ from actors.tasks.coordinator import Message as TaskMessage
 from actors.tasks.coordinator import TaskCoordinator
 from actors.tasks.terms import Terms
 from actors.trading.coordinator import TradingCoordinator
+from actors.workers.jobs import JOBS, Kind, Known
+from actors.workers.places import Here, Places
 from actors.workers.worker import Worker
 from messages import console, database, market, research, trading
 from messages.addresses import Down, Ref, Refused, ReplyTo
@@ -32,11 +34,14 @@ from storage.home import Home
 
 TOLD: Final = "it was told to stop"
 """Why a desk stops that nothing is wrong with."""
+WAITS: Final = 2
+"""Threads for work that mostly waits, each for something else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """The world, handed in: how actors are run and on which clock, chance, from 0 to 1, and Claude's programs.
+    """The world, handed in: how actors are run and on which clock, chance, from 0 to 1, Claude's programs, and where
+    workers have jobs computed: those in Python, and of the others those that are pure.
 
     `system` is given what it publishes with and what it flushes with.
     """
@@ -44,6 +49,7 @@ class Edges:
     system: Callable[[Callable[[object], None], Callable[[ReplyTo[Committed | Refused]], None]], System]
     chance: Callable[[], float]
     sessions: Callable[[Reader], Sessions]
+    places: Callable[[Settings], Places]
 
 
 class Desk:
@@ -54,6 +60,8 @@ class Desk:
         self.database = Ref[database.Message]("database")
         self.tasks = Ref[TaskMessage]("tasks")
         self.workers = Ref[Run]("workers")
+        self.processes = Ref[Run]("processes")
+        self.waits = Ref[Run]("waits")
         self.source = Ref[market.SourceMessage]("source")
         self.market = Ref[market.Message]("market")
         self.claude = Ref[ClaudeMessage]("claude")
@@ -63,11 +71,13 @@ class Desk:
 
         # Which task is whose work, how many seconds it may take, and how often it is tried.
         answered_within = 4 * settings.claude.answer_within + 60  # a line of two, each with a repair
+        crews: dict[Kind, Ref[Run]] = {"numbers": self.workers, "python": self.processes, "waits": self.waits}
+        crew_of = {kind: crews[job.kind] for kind, job in JOBS.items()}
         work: dict[type[Work], Terms] = {
             RefreshBars: Terms(self.market, 120, back_off=2.0),
-            ValuePortfolio: Terms(self.workers, 60),
-            ComputeFacts: Terms(self.workers, 60),
-            Backup: Terms(self.workers, 3_600),
+            ValuePortfolio: Terms(crew_of[ValuePortfolio], 60),
+            ComputeFacts: Terms(crew_of[ComputeFacts], 60),
+            Backup: Terms(crew_of[Backup], 3_600),
             Recommend: Terms(self.research, answered_within, gives_up=self.research),
         }
         # Who is told of what. Nothing that must happen hangs on it.
@@ -103,7 +113,12 @@ class Desk:
         add(self.database, lambda me: DatabaseWriter(me, *writer), STOP_DESK)
         policy = hands, edges.chance, settings.keep_tasks
         add(self.tasks, lambda me: TaskCoordinator(me, self.database, work, read, *policy), STOP_DESK)
-        system.add_crew(self.workers, lambda: Worker(read, settings.currency, clock.utc), settings.threads)
+        # Numbers in few threads, since they give up the interpreter's lock; Python in processes; waits in threads.
+        known, places = Known(read, settings.currency, self.tasks.tell), edges.places(settings)
+        crew, utc = system.add_crew, clock.utc
+        crew(self.workers, lambda take: Worker(take, places.pure(), known, utc), settings.threads)
+        crew(self.processes, lambda take: Worker(take, places.python(), known, utc), settings.processes)
+        crew(self.waits, lambda take: Worker(take, Here(), known, utc, chunk=1), WAITS)
         add(self.source, lambda me: SampleSource() if settings.source == "sample" else FolderSource(settings.folder))
         add(self.market, lambda me: MarketCoordinator(me, self.source, read))
         here, sessions = self.claude, edges.sessions(read)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from actors.console.doors import Door
     from actors.desk import Desk
     from actors.settings.reading import Settings
+    from actors.workers.places import Places
     from storage.connections import Reader
     from storage.home import Home
     from telemetry.hooks import CountingHooks
@@ -70,7 +71,9 @@ def desk_in(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, Co
         chosen = reading.load(home)
         _log_to(home, show_events=serve)
         hooks = CountingHooks()
-        edges = Edges(lambda publish, flush: System(hooks=hooks, publish=publish, flush=flush), random.random, Programs)
+        edges = Edges(
+            lambda publish, flush: System(hooks=hooks, publish=publish, flush=flush), random.random, Programs, _places
+        )
         desk = Desk(home, chosen, edges, serve=serve)
         desk.start()
         try:
@@ -80,6 +83,19 @@ def desk_in(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, Co
                 print(f"warning: {', '.join(late)} did not stop in time and were abandoned", file=sys.stderr)
     finally:
         home.release()
+
+
+def _places(settings: "Settings") -> "Places":
+    """Where this machine, or the cluster, computes."""
+    from actors.workers.places import Places
+    from actors.workers.processes import Process
+
+    if (chosen := settings.cluster) is None:
+        return Places(python=lambda: Process(settings.memory_mb * 2**20))
+    from actors.workers.cluster import Address, Cluster
+
+    there = Address(chosen.scheduler, chosen.ca, chosen.cert, chosen.key)
+    return Places(python=lambda: Cluster(there), pure=lambda: Cluster(there))
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -28,10 +28,17 @@ def name_at(utc: int) -> str:
     return f"desk-{_stamp(utc)}.sqlite3"
 
 
-def back_up(database: Path, name: str, keep: int) -> Path:
+def back_up(
+    database: Path,
+    name: str,
+    keep: int,
+    progress: Callable[[float], None] = lambda share: None,
+    given_up: Callable[[], bool] = lambda: False,
+) -> Path:
     """Copy the database beside its writer, verify the copy, and keep the newest so many; where it is then.
 
-    Raises DatabaseUnusable, NotABackup; then nothing has that name.
+    Raises DatabaseUnusable, NotABackup, also where it is `given_up` meanwhile; then nothing has that name. `progress`
+    hears the share that is copied, 0 to 1.
     """
     place = database.parent / "backups"
     with _writing_in(place):
@@ -41,7 +48,7 @@ def back_up(database: Path, name: str, keep: int) -> Path:
             return target
         for left in place.glob("desk-*.part"):
             left.unlink()
-        copy(database, part)
+        copy(database, part, progress, given_up)
         verify(part)
         _rename(part, target)
         for old in sorted(place.glob("desk-*.sqlite3"))[:-keep]:
@@ -77,7 +84,12 @@ def restore(home: Home, file: Path, fixed: Mapping[str, str], utc: int) -> Path 
     return kept
 
 
-def copy(source: Path, target: Path) -> None:
+def copy(
+    source: Path,
+    target: Path,
+    progress: Callable[[float], None] = lambda share: None,
+    given_up: Callable[[], bool] = lambda: False,
+) -> None:
     """Copy a database as it is at this moment, its log included, into one file that needs none.
 
     Its reader holds one state, so that what is committed meanwhile neither gets in nor makes it begin again.
@@ -90,7 +102,10 @@ def copy(source: Path, target: Path) -> None:
             fetch(written, "PRAGMA synchronous = OFF")
             with written.backup("main", read, "main") as backup:
                 while not backup.done:
+                    if given_up():
+                        raise NotABackup(f"{target}: nobody waits for this copy any more")
                     backup.step(STEP)
+                    progress(1 - backup.remaining / max(1, backup.page_count))
                     os.fsync(file.fileno())  # now and not all at the end, when the writer would wait for it
             fetch(written, "PRAGMA journal_mode = DELETE")
             os.fsync(file.fileno())

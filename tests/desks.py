@@ -13,6 +13,7 @@ from actors.desk import Desk, Edges
 from actors.domain.holdings import HoldingsFile
 from actors.kernel.testing import TestSystem
 from actors.settings.reading import Settings
+from actors.workers.places import Places
 from messages.addresses import Refused, ReplyTo
 from messages.database import Committed
 from messages.values import CorrelationId
@@ -45,7 +46,9 @@ class StagedDesk:
             seed,
             at,
         )
-        self.desk = Desk(home, self.settings, Edges(self._system, chance, self._programs), serve=serve)
+        self.desk = Desk(
+            home, self.settings, Edges(self._system, chance, self._programs, lambda _: Places()), serve=serve
+        )
         self.access, self.read = self.desk.access, self.desk.access.read
 
     def _system(

@@ -25,6 +25,8 @@ from actors.kernel.testing import Recorder
 from actors.tasks.coordinator import Message as TaskMessage
 from actors.tasks.coordinator import TaskCoordinator
 from actors.tasks.terms import Terms
+from actors.workers.jobs import Known
+from actors.workers.places import Here
 from actors.workers.worker import Worker
 from messages import database
 from messages.addresses import Ref, Refused, ReplyTo
@@ -192,7 +194,7 @@ class Life:
         hands, workers = Ref[Run]("hands"), Ref[Run]("workers")
         work: dict[type[Work], Terms] = {RefreshBars: Terms(hands, 60), ValuePortfolio: Terms(workers, 60)}
         self.system = system = System(hooks=self.recorder, flush=self._flush, scheduler=scheduler)
-        utc, chance = system.clock.utc, self.chance.random
+        utc, chance, known = system.clock.utc, self.chance.random, Known(self.read, "USD", self.tasks.tell)
 
         def writer(me: Me[database.Message]) -> Actor[database.Message]:
             return Watched("database", DatabaseWriter(me, home, {}, Operations()), self.passing)
@@ -203,8 +205,8 @@ class Life:
 
         system.add(self.database, writer, STOP_DESK)
         system.add(self.tasks, coordinator, STOP_DESK)
-        system.add_crew(workers, lambda: Watched("worker", Worker(self.read, "USD", utc), self.passing), 2)
-        system.add_crew(hands, lambda: Watched("hand", Hand(self), self.passing), 3)
+        system.add_crew(workers, lambda take: Watched("worker", Worker(take, Here(), known, utc), self.passing), 2)
+        system.add_crew(hands, lambda _: Watched("hand", Hand(self), self.passing), 3)
 
     def _flush(self, settled: ReplyTo[Committed | Refused]) -> None:
         self.database.tell(Write((), settled))

@@ -4,6 +4,7 @@ import csv
 import gzip
 import hashlib
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -32,9 +33,9 @@ FORBIDDEN = {
     "a key of Claude's": r"sk-an[t]-[a-z]+\d+-[\w-]{20,}",
 }
 
-# Runs a script, ends it with 97 at the first step outside loopback and with 98 where the watch would be blind.
-WATCH = """
-import os, runpy, sys
+# Ends a process with 97 at the first step outside loopback and with 98 where the watch would be blind.
+SENTRY = """
+import os, sys
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 NAMES = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
@@ -50,10 +51,17 @@ def watch(event, args):
         end(97, event, args)
     if event in ADDRESSES and isinstance(args[1], tuple) and args[1][0] not in LOOPBACK:
         end(97, event, args)
-    if event in CHILDREN:
+    if event in CHILDREN and not (event == "subprocess.Popen" and worker(*args)):
         end(98, event, args)
 
+def worker(_program, command, _cwd, env):  # it is watched, too, if it finds the sentry where Python looks for it
+    return command[1:3] == ["-m", "actors.workers.child"] and env.get("PYTHONPATH") == os.environ.get("PYTHONPATH")
+
 sys.addaudithook(watch)
+"""
+# Runs a script under it.
+WATCH = f"""{SENTRY}
+import runpy
 sys.argv = sys.argv[1:]
 sys.path[0] = os.path.dirname(sys.argv[0])
 runpy.run_path(sys.argv[0], run_name="__main__")
@@ -83,7 +91,15 @@ def documents() -> list[Path]:
 
 def watched(script: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", WATCH, str(script), *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=100)
+    world = os.environ | {"PYTHONPATH": str(post_sentry(cwd))}
+    return subprocess.run(command, cwd=cwd, env=world, capture_output=True, text=True, check=False, timeout=100)
+
+
+def post_sentry(place: Path) -> Path:
+    """A directory that has each Python process watched that looks there for modules, as worker processes do."""
+    (sentry := place / "sentry").mkdir(exist_ok=True)
+    (sentry / "sitecustomize.py").write_text(SENTRY)
+    return sentry
 
 
 def test_the_readmes_first_two_commands_set_up_and_run_the_desk_and_its_tests() -> None:
@@ -221,6 +237,26 @@ def test_the_watch_ends_a_program_that_leaves_loopback(tmp_path: Path, statement
     script.write_text(f"import socket\ntry:\n    {statement}\nexcept BaseException:\n    pass\n")
 
     assert watched(script, cwd=tmp_path).returncode == 97
+
+
+@pytest.mark.parametrize(("job", "code"), [("b'', ('192.0.2.1', 9)", 97), ("b'', ('127.0.0.1', 9)", 0)])
+def test_the_watch_goes_with_the_worker_processes_and_with_no_others(tmp_path: Path, job: str, code: int) -> None:
+    script = tmp_path / "works.py"
+    script.write_text(f"""
+import socket, sys
+sys.path.insert(0, {str(ROOT)!r})
+from actors.workers.places import Done
+from actors.workers.processes import Process
+class Talks:
+    def __reduce__(self):
+        return exec, ("import socket; socket.socket(type=socket.SOCK_DGRAM).sendto({job})",)
+[(_, outcome)] = Process(2**30).compute(list, [Talks()], lambda _: False)
+sys.exit(0 if isinstance(outcome, Done) else 97 if "exit code 97" in outcome.why else 1)
+""")
+
+    assert watched(script, cwd=tmp_path).returncode == code
+    script.write_text("import subprocess, sys; subprocess.Popen([sys.executable, '-c', '0'])")
+    assert watched(script, cwd=tmp_path).returncode == 98
 
 
 def test_the_watch_lets_loopback_and_files_pass(tmp_path: Path) -> None:

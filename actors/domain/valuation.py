@@ -2,11 +2,14 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
 from typing import Final
 
+from actors.domain import returns
 from actors.domain.figures import rounded
 from messages.errors import TroupeError
+from messages.market import Bars
 from messages.trading import Held, Position, Valuation
 from messages.values import Symbol
 
@@ -20,6 +23,29 @@ class NoPrice(TroupeError):
     def __init__(self, symbol: Symbol, as_of: dt.date) -> None:
         super().__init__(f"{symbol}: no close is known up to {as_of}; refresh its bars, then value the portfolio again")
         self.symbol, self.as_of = symbol, as_of
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What one valuation is made from; see `value`."""
+
+    as_of: dt.date
+    currency: str
+    holdings: tuple[Held, ...]
+    cash: Decimal
+    closes: Mapping[Symbol, Decimal]
+    portfolio: Mapping[Symbol, Bars]
+
+
+def compute(wanted: Sequence[Inputs]) -> list[Valuation]:
+    """One valuation for each of the inputs, in their order, with the returns that facts need of it. Raises NoPrice."""
+    return [_with_returns(one) for one in wanted]
+
+
+def _with_returns(of: Inputs) -> Valuation:
+    valued = value(of.as_of, of.currency, of.holdings, of.cash, of.closes)
+    weights = {position.symbol: position.weight for position in valued.positions}
+    return replace(valued, returns=returns.portfolio_returns(of.portfolio, weights))
 
 
 def value(

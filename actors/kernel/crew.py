@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors.kernel.mailbox import KERNEL, Mailbox, Post, Share
 from actors.kernel.me import Actor
@@ -18,32 +18,53 @@ if TYPE_CHECKING:
     from actors.kernel.system import System
 
 
+M = TypeVar("M")
+Build = Callable[[Callable[[int], list[M]]], Actor[M]]
+"""Makes one of the crew, who is handed a way to take up to so many more of the messages that wait."""
+
+
 class Member(Runner):
-    """One of a crew. A crash costs it nothing but the message, since there is nothing to rebuild."""
+    """One of a crew. A crash costs it nothing but the messages it has taken, since there is nothing to rebuild.
+
+    An actor of a crew may have `on_stop()`, as others may: release what is owned, at the end and after a crash.
+    """
 
     def __init__(self, number: int, crew: Crew) -> None:
         super().__init__(f"{crew.name}-{number}", Share(crew.mailbox), crew.system)
-        self._build, self._actor = crew.build, crew.build()
+        self._crew, self._held, self._actor = crew, list[Any](), crew.build(self.take_waiting)
 
     def handle(self, post: Post) -> None:
         """See Runner."""
-        if post.owner is KERNEL:
-            self._stop()
-            return
+        self._held = [post.message]
         try:
-            self.measured(self._actor, post)
+            if post.owner is KERNEL:
+                self._stop()
+                getattr(self._actor, "on_stop", bool)()
+            else:
+                self.measured(self._actor, post)
         except BaseException as error:
-            self._actor = self._build()
-            if (reply_to := request(post.message)) is not None:
-                reply_to.refuse("crashed", f"{self.name} crashed on it: {sentence(error)}")
+            self.refuse_held("crashed", f"{self.name} crashed on it or while it held it: {sentence(error)}")
+            getattr(self._actor, "on_stop", bool)()
+            self._actor = self._crew.build(self.take_waiting)
             self.system.hooks.crashed(self.name, error, 0.0)
+
+    def take_waiting(self, limit: int) -> list[Any]:
+        """Up to so many more messages, to be done together; no more than this member's share of what waits."""
+        taken = self._crew.mailbox.take(object, min(limit, len(self._crew.mailbox) // len(self._crew.ends)))
+        self._held += taken
+        return taken
+
+    def refuse_held(self, code: str, why: str) -> None:
+        """Tell whoever still waits for an answer of what it has taken."""
+        for reply_to in filter(None, map(request, self._held)):
+            reply_to.refuse(code, why)
 
 
 class Crew:
     """So many members, one address; seen from outside like a cell."""
 
-    def __init__(self, name: str, build: Callable[[], Actor[Any]], size: int, capacity: int, system: System) -> None:
-        self.name, self.build, self.system, self.mailbox = name, build, system, Mailbox()
+    def __init__(self, name: str, build: Build[Any], size: int, capacity: int, system: System) -> None:
+        self.name, self.build, self.system, self.mailbox = name, build, system, Mailbox(shared=True)
         self.mailbox.bury = self._bury
         self.state, self.cause, self.ready = State.READY, "", Future[None]()  # stateless, hence ready
         self.error: BaseException | None = None
@@ -71,8 +92,7 @@ class Crew:
         for member in self.runners:
             if not member.ended.done():
                 member.forsake()
-                if member.inbox.current and (reply_to := request(member.inbox.current.message)) is not None:
-                    reply_to.refuse("down", f"{member.name} hangs and was abandoned")
+                member.refuse_held("down", f"{member.name} hangs and was abandoned")
         self.mailbox.empty()
 
     def _bury(self, post: Post) -> None:

@@ -34,10 +34,11 @@ class Mailbox:
     flag after its put drains again, so that whatever was put is either handled or buried, once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, shared: bool = False) -> None:
         self._queue, self.kept = SimpleQueue[Any](), deque[Post]()
         self._first, self.qsize = deque[Any](), self._queue.qsize
         self.sealed = self.open = False
+        self._put_back = self._queue.put if shared else self._first.append  # `get` may wait at the queue meanwhile
         self.current: Any = None
         self.bury: Callable[[Any], None]
 
@@ -64,7 +65,7 @@ class Mailbox:
         taken = list[T]()
         while len(taken) < limit and (post := self._next()) is not None:
             if getattr(post, "owner", KERNEL) is not None:  # pykka's own envelopes have none
-                self._first.append(post)  # a stop or a reply, which must not wait with what is kept
+                self._put_back(post)  # a stop or a reply, which must not wait with what is kept
                 break
             if not isinstance(post.message, kind):
                 self.kept.appendleft(post)

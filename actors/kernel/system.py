@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from actors.kernel.cell import Cell
-from actors.kernel.crew import Crew
+from actors.kernel.crew import Build, Crew
 from actors.kernel.edges import Promise, refuse_to_wait
 from actors.kernel.hooks import Hooks, Observed
 from actors.kernel.me import Actor, Me
@@ -68,8 +68,11 @@ class System:
         ref.bind(cell.deliver)
         self.cells.append(cell)
 
-    def add_crew(self, ref: Ref[M], build: Callable[[], Actor[M]], size: int, *, capacity: int = 1_000) -> None:
-        """Say that a crew of so many, all alike and without state, works at this address side by side."""
+    def add_crew(self, ref: Ref[M], build: Build[M], size: int, *, capacity: int = 1_000) -> None:
+        """Say that a crew of so many, all alike and without state, works at this address side by side.
+
+        `build` gets the way to take more of what waits.
+        """
         crew = Crew(ref.name, build, size, capacity, self)
         ref.bind(crew.deliver)
         self.cells.append(crew)

@@ -21,6 +21,16 @@ class BadSettings(TroupeError):
 
 
 @dataclass(frozen=True, slots=True)
+class Cluster:
+    """A Dask cluster: its scheduler, at tls:// or, on this machine, tcp://, and three files for TLS, absolute."""
+
+    scheduler: str
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, checked. `folder` is absolute; `grace` is in seconds, `keep_tasks` in days."""
 
@@ -29,7 +39,10 @@ class Settings:
     source: Literal["sample", "csv"] = "sample"
     folder: Path = field(default_factory=Path)
     watch: tuple[str, ...] = ()
-    threads: int = 4
+    threads: int = 2
+    processes: int = 2
+    memory_mb: int = 1024
+    cluster: Cluster | None = None
     metrics_port: int = 9464
     keep_tasks: int = 90
     claude: Asking = field(default_factory=Asking)

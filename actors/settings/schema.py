@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from actors.settings.reading import PREFIX, BadSettings, Settings
+from actors.settings.reading import PREFIX, BadSettings, Cluster, Settings
 from messages.claude import Asking
 from storage.home import Home
 
@@ -46,9 +46,23 @@ class _Research(BaseModel):
     watch: tuple[Annotated[str, Field(min_length=1, max_length=20)], ...] = ()
 
 
+def _scheduler(address: str) -> str:
+    if address and not re.fullmatch(r"tls://[^\s/]+:\d+|tcp://(127\.0\.0\.1|localhost|\[::1\]):\d+", address):
+        raise PydanticCustomError(
+            "scheduler", "write tls://host:port; tcp://, which anyone can read and change, is for 127.0.0.1 alone"
+        )
+    return address
+
+
 class _Workers(BaseModel):
     model_config = _STRICT
-    threads: Annotated[int, Field(ge=1, le=64)] = 4
+    threads: Annotated[int, Field(ge=1, le=64)] = 2
+    processes: Annotated[int, Field(ge=1, le=64)] = 2
+    memory_mb: Annotated[int, Field(ge=64, le=1_048_576)] = 1024
+    cluster: Annotated[str, AfterValidator(_scheduler)] = ""
+    cluster_ca: str = ""
+    cluster_cert: str = ""
+    cluster_key: str = ""
 
 
 class _Tasks(BaseModel):
@@ -177,11 +191,29 @@ def checked(written: dict[str, Any], variables: Mapping[str, str], home: Home) -
         folder=home.path / schema.market.folder,
         watch=schema.research.watch,
         threads=schema.workers.threads,
+        processes=schema.workers.processes,
+        memory_mb=schema.workers.memory_mb,
+        cluster=_cluster(schema.workers, home, variables),
         keep_tasks=schema.tasks.keep_days,
         metrics_port=schema.metrics.port,
         backups=schema.backups.keep,
         claude=Asking(**dict(schema.claude)),
     )
+
+
+def _cluster(workers: _Workers, home: Home, variables: Mapping[str, str]) -> Cluster | None:
+    """All that belongs to a cluster, or nothing of it."""
+    files = {key: getattr(workers, key) for key in ("cluster_ca", "cluster_cert", "cluster_key")}
+    secure, place = workers.cluster.startswith("tls:"), _place("workers", "cluster", home, variables)
+    for key, path in files.items():
+        if secure and not path:
+            raise BadSettings(f"{place} = {workers.cluster!r}: needs {key}, a file, as tls:// always does")
+        if path and not secure:
+            where = _place("workers", key, home, variables)
+            raise BadSettings(f"{where} = '{path}': is for a cluster at tls://; set cluster, or leave it out")
+    if not workers.cluster:
+        return None
+    return Cluster(workers.cluster, *(home.path / path if path else None for path in files.values()))
 
 
 def _agree(claude: _Claude, home: Home, variables: Mapping[str, str]) -> None:

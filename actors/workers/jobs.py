@@ -1,68 +1,115 @@
-"""The jobs: each loads what it needs, computes by a pure function, and returns the effect to be committed."""
+"""The jobs, by type of work: each loads what it needs, computes by a pure function, and makes the effect to commit."""
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from actors.domain import facts, returns, valuation
 from actors.domain.bars import last_session
 from actors.domain.rules import STALE_DAYS
+from actors.workers.places import Impossible
 from messages.database import Statement
-from messages.errors import TroupeError
 from messages.market import Bars
-from messages.tasks import Backup, ComputeFacts, ValuePortfolio
-from messages.trading import PortfolioReturns
+from messages.tasks import Backup, ComputeFacts, Progressed, Run, ValuePortfolio, Work
 from messages.values import CorrelationId, Symbol
 from storage import backups, bars, fact_sheets, ledger, valuations
 from storage.connections import DatabaseUnusable, Reader
 
-YEARS = 3
+I = TypeVar("I")  # noqa: E741
+O = TypeVar("O")  # noqa: E741
+Kind = Literal["waits", "numbers", "python"]
+"""waits: blocks, each in a thread of its own. numbers: gives up the interpreter's lock while it works on large arrays;
+several at once in few threads. python: holds that lock, which would slow the writer down; in processes."""
+YEARS: Final = 3
 """Calendar years of bars that are read before the one asked about: what facts look at is 600 sessions."""
 
 
-class Impossible(TroupeError):
-    """What a job needs is not there, and trying again will not bring it."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What any job may use: the database, the desk's currency, and whom to tell how far it is."""
+
+    read: Reader
+    currency: str
+    progress: Callable[[Progressed], None]
 
 
-def compute_facts(read: Reader, work: ComputeFacts, correlation_id: CorrelationId, now: int) -> Statement:
-    """The fact sheet of a symbol, against the round's valuation."""
-    valued = valuations.weights(read, correlation_id)
-    if valued is None:
-        raise Impossible(f"facts of {work.symbol}: round {correlation_id} has no valuation")
-    weights = {position.symbol: position.weight for position in valued.positions}
-    earned = valued.returns or _returns(read, weights, work.as_of)
-    own = _bars(read, work.symbol, work.as_of)
-    [sheet] = facts.compute([facts.Inputs(work.symbol, work.as_of, own, earned, weights.get(work.symbol, 0.0))])
-    return fact_sheets.insert(sheet, correlation_id, now)
+@dataclass(frozen=True, slots=True)
+class Job(Generic[I, O]):
+    """How work of one type is done.
 
-
-def value_portfolio(
-    read: Reader, work: ValuePortfolio, currency: str, correlation_id: CorrelationId, now: int
-) -> Statement:
-    """The portfolio at the last closes up to that session, none of them older than what the rules call stale.
-
-    Its returns are kept with it, so that the facts of each symbol need no other symbol's bars.
+    `load` reads, in the desk's process; `compute` makes of so many inputs as many values, anywhere; `effect` keeps one
+    of them, at a time in UTC. A `pure` job does nothing else, so that it may run again, and on another machine.
     """
-    with read.snapshot() as at:
+
+    kind: Kind
+    pure: bool
+    load: Callable[[Known, Run], I]
+    compute: Callable[[Sequence[I]], Sequence[O]]
+    effect: Callable[[O, CorrelationId, int], Statement] | None
+
+
+def _load_facts(known: Known, run: Run) -> facts.Inputs:
+    """The bars of the symbol, with its weight and the portfolio's returns from the round's valuation."""
+    work, read = run.expect(ComputeFacts), known.read
+    valued = valuations.weights(read, run.correlation_id)
+    if valued is None:
+        raise Impossible(f"facts of {work.symbol}: round {run.correlation_id} has no valuation")
+    weights = {position.symbol: position.weight for position in valued.positions}
+    earned = valued.returns
+    if earned is None:  # it was valued by a release that kept no returns
+        earned = returns.portfolio_returns({symbol: _bars(read, symbol, work.as_of) for symbol in weights}, weights)
+    own = _bars(read, work.symbol, work.as_of)
+    return facts.Inputs(work.symbol, work.as_of, own, earned, weights.get(work.symbol, 0.0))
+
+
+def _load_portfolio(known: Known, run: Run) -> valuation.Inputs:
+    """What is held and its bars up to that session, none of them older than what the rules call stale."""
+    work = run.expect(ValuePortfolio)
+    with known.read.snapshot() as at:
         held, cash = ledger.held(at), ledger.cash(at)
-        closes = {position.symbol: _close(at, position.symbol, work.as_of) for position in held}
-        valued = valuation.value(work.as_of, currency, held, cash, closes)
-        earned = _returns(at, {position.symbol: position.weight for position in valued.positions}, work.as_of)
-    return valuations.insert(replace(valued, returns=earned), correlation_id, now)
+        portfolio = {position.symbol: _bars(at, position.symbol, work.as_of) for position in held}
+    closes = {symbol: _close(symbol, found, work.as_of) for symbol, found in portfolio.items()}
+    return valuation.Inputs(work.as_of, known.currency, tuple(held), cash, closes, portfolio)
 
 
-def _returns(read: Reader, weights: Mapping[Symbol, float], as_of: dt.date) -> PortfolioReturns:
-    portfolio = {symbol: _bars(read, symbol, as_of) for symbol in weights}
-    return returns.portfolio_returns(portfolio, weights)
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """A copy of the database to be made: of what, under which name, and how many are kept."""
+
+    database: Path
+    name: str
+    keep: int
+    progress: Callable[[float], None]
+    given_up: Callable[[], bool]
 
 
-def back_up(read: Reader, work: Backup) -> None:
+def _load_backup(known: Known, run: Run) -> _Copy:
+    work, lease, reply_to = run.expect(Backup), run.lease, run.reply_to
+
+    def progress(share: float) -> None:
+        known.progress(Progressed(lease, share))
+
+    return _Copy(known.read.path, work.name, work.keep, progress, lambda: reply_to.told)
+
+
+def _back_up(wanted: Sequence[_Copy]) -> list[None]:
     """A verified copy of the database among the home's backups. Made again it is the same file, made anew."""
-    try:
-        backups.back_up(read.path, work.name, work.keep)
-    except (DatabaseUnusable, backups.NotABackup) as error:
-        raise Impossible(str(error)) from error
+    for each in wanted:
+        try:
+            backups.back_up(each.database, each.name, each.keep, each.progress, each.given_up)
+        except (DatabaseUnusable, backups.NotABackup) as error:
+            raise Impossible(str(error)) from error
+    return [None] * len(wanted)
+
+
+JOBS: Final[dict[type[Work], Job[Any, Any]]] = {
+    ComputeFacts: Job("numbers", True, _load_facts, facts.compute, fact_sheets.insert),
+    ValuePortfolio: Job("python", True, _load_portfolio, valuation.compute, valuations.insert),
+    Backup: Job("waits", False, _load_backup, _back_up, None),
+}
 
 
 def _bars(read: Reader, symbol: Symbol, as_of: dt.date) -> Bars:
@@ -72,8 +119,7 @@ def _bars(read: Reader, symbol: Symbol, as_of: dt.date) -> Bars:
     return found
 
 
-def _close(read: Reader, symbol: Symbol, as_of: dt.date) -> Decimal:
-    found = _bars(read, symbol, as_of)
+def _close(symbol: Symbol, found: Bars, as_of: dt.date) -> Decimal:
     if (age := (as_of - last_session(found)).days) > STALE_DAYS:
         raise Impossible(
             f"{symbol}: its last close is of {last_session(found)}, {age} days before {as_of}; "

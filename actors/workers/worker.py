@@ -1,36 +1,78 @@
 """A worker: one of a crew without state that runs the jobs, side by side."""
 
+import logging
+from collections import defaultdict
 from collections.abc import Callable
+from typing import Any, Final
 
-from actors.workers.jobs import Impossible, back_up, compute_facts, value_portfolio
-from messages.database import Statement
-from messages.tasks import Backup, ComputeFacts, Finished, Run, ValuePortfolio
-from storage.connections import Reader
+from actors.workers.jobs import JOBS, Job, Known
+from actors.workers.places import IMPOSSIBLE, Done, Failed, Here, Outcome, Place, failure
+from messages.tasks import Finished, Run
+
+CHUNK: Final = 16
+"""Jobs done together at most; measured for processes: 9 µs a job to send and to hear of it, alone 75 to 250 µs."""
+_log: Final = logging.getLogger("troupe.workers")
 
 
 class Worker:
-    """Loads, computes, hands in. It owns nothing, so whichever of the crew is free may take the next task."""
+    """Loads, has computed, hands in. It owns nothing but its place, so whoever of the crew is free takes what waits.
 
-    def __init__(self, read: Reader, currency: str, utc: Callable[[], int]) -> None:
-        self._read, self._currency, self._utc = read, currency, utc
+    What is not pure is computed here, in its own thread.
+    """
+
+    def __init__(
+        self,
+        take: Callable[[int], list[Run]],
+        place: Place,
+        known: Known,
+        utc: Callable[[], int],
+        chunk: int = CHUNK,
+    ) -> None:
+        self._take, self._place, self._here, self._chunk = take, place, Here(), chunk
+        self._known, self._utc = known, utc
 
     def on_receive(self, run: Run) -> None:
-        """Run one task."""
-        try:
-            effects = self._effects(run)
-        except Impossible as error:
-            run.reply_to.refuse("invalid", str(error))
-        else:
-            run.reply_to.tell(Finished(run.lease, effects))
+        """Run one task, and together with it some that wait."""
+        if type(run.work) not in JOBS:
+            raise TypeError(f"task {run.lease.task}: {type(run.work).__name__} is not a worker's job")
+        by_job = defaultdict[Job[Any, Any], list[Run]](list)
+        for each in (run, *self._take(self._chunk - 1)):
+            by_job[JOBS[type(each.work)]].append(each)
+        for job, runs in by_job.items():
+            self._run(job, runs)
 
-    def _effects(self, run: Run) -> tuple[Statement, ...]:
-        match run.work:
-            case ComputeFacts() as work:
-                return (compute_facts(self._read, work, run.correlation_id, self._utc()),)
-            case ValuePortfolio() as work:
-                return (value_portfolio(self._read, work, self._currency, run.correlation_id, self._utc()),)
-            case Backup() as work:
-                back_up(self._read, work)
-                return ()
-            case other:
-                raise TypeError(f"task {run.lease.task}: {type(other).__name__} is not a worker's job")
+    def on_stop(self) -> None:
+        """Release the place."""
+        self._place.close()
+
+    def _run(self, job: Job[Any, Any], runs: list[Run]) -> None:
+        wanted, inputs = list[Run](), list[Any]()
+        for run in runs:
+            if run.reply_to.told:  # late, or nobody waits any more
+                continue
+            try:
+                inputs.append(job.load(self._known, run))
+                wanted.append(run)
+            except Exception as error:
+                self._refuse(run, failure(error))
+        given_up = [run.reply_to for run in wanted]
+        place = self._place if job.pure else self._here
+        for number, outcome in place.compute(job.compute, inputs, lambda number: given_up[number].told):
+            self._hand_in(job, wanted[number], outcome)
+
+    def _hand_in(self, job: Job[Any, Any], run: Run, outcome: Outcome) -> None:
+        match outcome:
+            case Failed():
+                self._refuse(run, outcome)
+            case Done(value):
+                try:
+                    effects = () if job.effect is None else (job.effect(value, run.correlation_id, self._utc()),)
+                except Exception as error:
+                    self._refuse(run, failure(error))
+                else:
+                    run.reply_to.tell(Finished(run.lease, effects))
+
+    def _refuse(self, run: Run, failed: Failed) -> None:
+        if failed.code != IMPOSSIBLE:
+            _log.error("task %d, attempt %d: %s\n%s", run.lease.task, run.lease.attempt, failed.why, failed.stack)
+        run.reply_to.refuse(failed.code, failed.why)

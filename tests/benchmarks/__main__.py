@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.benchmarks import claims, facts, gateway, gateway_faults, kernel, queue, readers, start, writer
+from tests.benchmarks import claims, facts, gateway, gateway_faults, kernel, queue, readers, start, workers, writer
 from tests.benchmarks.measure import Benchmark, as_json, as_table, kept, run
 from tests.benchmarks.picture import as_svg
 from tests.benchmarks.plot import as_bars
@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "writer": writer.WRITER,
     "readers": readers.READERS,
     "queue": queue.QUEUE,
+    "workers": workers.WORKERS,
     "claims": claims.CLAIMS,
 }
 SMALL: dict[str, Benchmark] = {
@@ -31,6 +32,7 @@ SMALL: dict[str, Benchmark] = {
     "writer": writer.SMALL,
     "readers": readers.SMALL,
     "queue": queue.SMALL,
+    "workers": workers.SMALL,
     "claims": claims.SMALL,
 }
 """With smaller sizes, where there are any."""

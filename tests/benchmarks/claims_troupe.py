@@ -106,7 +106,7 @@ def writing(place: Path) -> Generator[Writing]:
 def filled(place: Path, readers: int) -> Generator[Writing]:
     """With the table and the rows that the other sides have, and a crew that reads."""
     with writing(place) as made:
-        made.system.add_crew(made.readers, lambda: _Reads(made), readers)
+        made.system.add_crew(made.readers, lambda _: _Reads(made), readers)
         made.system.start(within=30.0)
         made.write(Statement(TABLE), Statement(INDEX))
         made.write(*(Statement(INSERT, row(number)) for number in range(KEYS * ROWS_A_KEY)))
@@ -194,7 +194,7 @@ def queued(place: Path, without: int, with_claude: int, size: int) -> float:
     with writing(place) as made:
         add, hands = made.system.add, (2 * size, 2)
         add(tasks, lambda me: TaskCoordinator(me, made.database, work, made.read, hands, lambda: 0.5, 30), STOP_DESK)
-        made.system.add_crew(workers, lambda: _Waits(WITHOUT_CLAUDE, ran), size)
+        made.system.add_crew(workers, lambda _: _Waits(WITHOUT_CLAUDE, ran), size)
         add(claude, lambda _: _Waits(WITH_CLAUDE, ran))
         made.system.start(within=30.0)
         began = time.perf_counter()

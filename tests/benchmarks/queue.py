@@ -92,7 +92,7 @@ class Desk:
             lambda me: TaskCoordinator(me, self.writer, work, self.read, hands, lambda: 0.5, 90),
             STOP_DESK,
         )
-        self.system.add_crew(worker_ref, worker, 1)
+        self.system.add_crew(worker_ref, lambda _: worker(), 1)
         self.system.start()
 
     def order(self, make: Callable[[ReplyTo[Any]], Message]) -> None:

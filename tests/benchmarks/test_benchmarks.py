@@ -30,7 +30,7 @@ def test_without_a_name_they_are_listed(capsys: pytest.CaptureFixture[str]) -> N
     main([])
 
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
-        "kernel", "start", "facts", "gateway", "gateway-faults", "writer", "readers", "queue", "claims",
+        "kernel", "start", "facts", "gateway", "gateway-faults", "writer", "readers", "queue", "workers", "claims",
     ]  # fmt: skip
 
 
@@ -154,6 +154,16 @@ def test_bars_of_a_picture_begin_at_one_and_end_at_the_median_on_a_logarithmic_s
     one = LEFT + WIDTH / 4  # from 0.1 to 1000
     assert slower == pytest.approx((one + WIDTH / 4 * math.log10(0.5), one), abs=0.2)
     assert faster == pytest.approx((one, LEFT + WIDTH / 2), abs=0.2)
+
+
+def test_the_workers_benchmark_runs_and_its_keys_are_the_documented_ones() -> None:
+    medians = run("workers", SMALL["workers"]).medians
+
+    assert list(medians) == list(BENCHMARKS["workers"].wanted) == [
+        "waits16_of_ideal", "waits64_of_ideal", "dispatch_us", "python_of_forked", "writer_p99_beside_waits",
+        "writer_p99_beside_numbers", "writer_p99_beside_python", "writer_p99_ms",
+    ]  # fmt: skip
+    assert all(median > 0 for median in medians.values())
 
 
 def test_bars_stand_against_what_is_wanted_and_figures_for_comparison_have_none() -> None:

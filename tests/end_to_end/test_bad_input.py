@@ -200,7 +200,7 @@ def unclosed(rows: Rows) -> None:
     ids=["nan", "zero", "out of order", "gap", "quotation mark", "out of range"],
 )
 def test_prices_that_are_wrong(prices: Place, spoil: Callable[[Rows], None], words: tuple[str, ...]) -> None:
-    before = prices.tables("tasks", "sqlite_sequence")
+    before = prices.tables("tasks", "task_counts", "sqlite_sequence")
     rows = list(sample_lines("AAPL"))
     spoil(rows)
     write(prices, rows)
@@ -208,7 +208,7 @@ def test_prices_that_are_wrong(prices: Place, spoil: Callable[[Rows], None], wor
     ended = prices.run("once", "--json")
 
     assert_refused(ended, "AAPL.csv", *words)
-    assert prices.tables("tasks", "sqlite_sequence") == before
+    assert prices.tables("tasks", "task_counts", "sqlite_sequence") == before
     assert {state for (state,) in prices.rows("SELECT state FROM tasks")} == {"done", "dead"}
 
 

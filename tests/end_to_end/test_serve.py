@@ -17,7 +17,7 @@ import pytest
 from actors.process import RESTARTED_AT
 from tests.end_to_end.conftest import Undisturbed
 from tests.end_to_end.places import ENDED, NOTICE, RUN, SAMPLE, Place, Program, until
-from tests.test_project import WATCH
+from tests.test_project import WATCH, post_sentry
 
 DYING = Path(__file__).with_name("dying.py")
 CRASHING = Path(__file__).with_name("crashing.py")
@@ -89,9 +89,9 @@ def test_reading_commands_say_the_same_beside_it_and_without_it(sample: Place, u
     assert {actor["state"] for actor in status_beside["actors"]} == {"ready"}
     assert status_alone == {**status_beside, "pid": None, "actors": []}
     assert status_alone["queues"] == [
-        {"queue": "analysis", "tasks": {"done": 10}},
-        {"queue": "data", "tasks": {"done": 5}},
-        {"queue": "portfolio", "tasks": {"done": 1}},
+        {"queue": "analysis", "tasks": {"done": 10}, "paused": False},
+        {"queue": "data", "tasks": {"done": 5}, "paused": False},
+        {"queue": "portfolio", "tasks": {"done": 1}, "paused": False},
     ]
 
 
@@ -208,6 +208,7 @@ def test_nothing_that_serves_or_speaks_to_it_opens_a_socket_outside_loopback(
     sample.environment["TROUPE_METRICS__PORT"] = str(port)
     shutil.copy(SAMPLE / "holdings.csv", sample.path)
     id_ = undisturbed.report["recommendations"][0]["id"]
+    sample.environment["PYTHONPATH"] = str(post_sentry(sample.path))
     program = sample.execute(sys.executable, "-c", WATCH, str(RUN), "serve")
     until(lambda: program.ended or "Ctrl-C stops it" in program.out, "serve")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from actors.domain.bars import last
+from actors.kernel.crew import Build
 from actors.kernel.me import Actor, Me
 from actors.kernel.supervision import CRASHES, Policy
 from actors.kernel.testing import Probe, TestSystem
@@ -131,11 +132,11 @@ class StormySystem(TestSystem):
         self._refs[ref.name] = ref
         super().add(ref, exposed, policy, capacity=self._rooms.get(ref.name, capacity))
 
-    def add_crew(self, ref: Ref[M], build: Callable[[], Actor[M]], size: int, *, capacity: int = 1_000) -> None:
+    def add_crew(self, ref: Ref[M], build: Build[M], size: int, *, capacity: int = 1_000) -> None:
         """See System."""
 
-        def exposed() -> Actor[M]:
-            return Exposed(ref.name, build(), self.living, self._storm, self)
+        def exposed(take: Callable[[int], list[M]]) -> Actor[M]:
+            return Exposed(ref.name, build(take), self.living, self._storm, self)
 
         super().add_crew(ref, exposed, size, capacity=self._rooms.get(ref.name, capacity))
 

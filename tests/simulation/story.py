@@ -20,6 +20,7 @@ from actors.kernel.system import StartFailed
 from actors.kernel.testing import InjectedCrash
 from actors.settings.reading import Settings
 from actors.tasks.coordinator import WriteLost
+from actors.workers.places import Places
 from messages.addresses import Refused, ReplyTo
 from messages.database import Committed, Write
 from messages.tasks import Drain, Submitted
@@ -66,6 +67,7 @@ class Story:
     rooms: Mapping[str, int] = field(default_factory=dict[str, int])
     threads: int = 2
     mild: bool = True
+    processes: int = 1
     home: Home = field(init=False)
     lives: int = 0
     _now: float = 0.0
@@ -140,9 +142,10 @@ class Story:
 
     def _open(self) -> Access:
         if self._desk is None:
-            settings = Settings(watch=("MSFT",), threads=self.threads, grace=GRACE)
+            settings = Settings(watch=("MSFT",), threads=self.threads, processes=self.processes, grace=GRACE)
             chance = random.Random(self.seed).random
-            self._desk = Desk(self.home, settings, Edges(self._make_system, chance, Programs), serve=False)
+            edges = Edges(self._make_system, chance, Programs, lambda _: Places())
+            self._desk = Desk(self.home, settings, edges, serve=False)
             self._desk.start()
         return self._desk.access
 

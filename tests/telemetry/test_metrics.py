@@ -175,7 +175,7 @@ def test_a_crew_is_one_actor_whose_members_are_added_up() -> None:
                 assert gate.opened.wait(5)
             message.reply_to.tell(1 // message.by)
 
-    watched.system.add_crew(workers, Worker, 2)
+    watched.system.add_crew(workers, lambda _: Worker(), 2)
     watched.start()
     workers.tell(Divide(1, Promise()))
     assert gate.entered.wait(5)

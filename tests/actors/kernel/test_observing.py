@@ -31,7 +31,7 @@ def test_a_crew_is_one_whose_members_hooks_and_meters_go_by_the_same_names() -> 
             message.reply_to.tell(1 // message.by)
 
     system, crew = TestSystem(), Ref[Divide]("crew")
-    system.add_crew(crew, Worker, 2)
+    system.add_crew(crew, lambda _: Worker(), 2)
     system.start()
     for _ in range(5):
         crew.tell(Divide(0, Probe[int | Refused]()))

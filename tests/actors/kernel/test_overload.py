@@ -22,6 +22,7 @@ from actors.kernel.supervision import Policy
 from actors.kernel.system import STOP_DESK, System
 from actors.kernel.testing import Recorder
 from actors.settings.reading import Settings
+from actors.workers.places import Places
 from messages import database
 from messages.addresses import Ref, Refused, ReplyTo
 from messages.database import Committed, Statement, Write
@@ -208,7 +209,7 @@ def test_a_crew_kept_full_answers_what_it_took_and_refuses_the_rest(seconds: flo
             self.handled.requests += 1
             message.reply_to.tell(1 // message.by)
 
-    system.add_crew(ref, Dividing, 2, capacity=ROOM)
+    system.add_crew(ref, lambda _: Dividing(), 2, capacity=ROOM)
     system.start()
 
     most = hammer(seconds, lambda number: ref.tell(Divide(1, receipts.receipt())), lambda: longest(system))
@@ -276,7 +277,7 @@ def importing(quantity: int, reply_to: ReplyTo[Imported | Refused]) -> Import:
 @for_a_while
 def test_a_desk_kept_full_keeps_what_it_accepted_and_goes_on_working(seconds: float, tmp_path: Path) -> None:
     receipts, imported, home = Receipts(), list[tuple[int, int]](), Home(tmp_path)
-    desk = Desk(home, Settings(), Edges(Staged, lambda: 0.5, Programs), serve=False)
+    desk = Desk(home, Settings(), Edges(Staged, lambda: 0.5, Programs, lambda _: Places()), serve=False)
     desk.start()
 
     def send(number: int) -> None:
@@ -381,7 +382,12 @@ def test_a_desk_stops_in_time_beside_a_source_that_hangs_and_keeps_what_it_accep
     def instead(name: str, actor: Actor[Any]) -> Actor[Any]:
         return Preceded(actor, before.get(name, lambda message: None))
 
-    desk = Desk(home, Settings(grace=2.0), Edges(partial(Staged, instead=instead), lambda: 0.5, Programs), serve=False)
+    desk = Desk(
+        home,
+        Settings(grace=2.0),
+        Edges(partial(Staged, instead=instead), lambda: 0.5, Programs, lambda _: Places()),
+        serve=False,
+    )
     desk.start()
     desk.tasks.tell(Submit((NewTask("hangs", "data", RefreshBars(AAPL)),), CorrelationId("0" * 32), submitted))
     assert gate.entered.wait(5)

@@ -1,5 +1,7 @@
 """Ordered start, reversed stop, and the grace that nobody can use up for the writer."""
 
+from collections.abc import Callable, Sequence
+
 import pytest
 
 from actors.kernel.supervision import State
@@ -166,7 +168,7 @@ class Divider:
 def crew(size: int, capacity: int = 1_000) -> tuple[TestSystem, Ref[Divide]]:
     """So many dividers behind one address, not started yet."""
     system, ref = TestSystem(), Ref[Divide]("dividers")
-    system.add_crew(ref, Divider, size, capacity=capacity)
+    system.add_crew(ref, lambda _: Divider(), size, capacity=capacity)
     return system, ref
 
 
@@ -184,6 +186,65 @@ def test_a_crew_answers_or_crashes_on_the_one_message_and_works_on() -> None:
     assert system.recorder.crashes[0][0].startswith("dividers-")
     assert system.observe()[0].state is State.READY
     system.stop(grace=1)
+
+
+class Together:
+    """One of a crew that answers all it has taken at once: how many, and whose turn it is to crash on a 0."""
+
+    def __init__(self, take: Callable[[int], list[Divide]], released: list[str]) -> None:
+        self._take, self._released = take, released
+
+    def on_receive(self, message: Divide) -> None:
+        taken = [message, *self._take(16)]
+        for each in taken:
+            each.reply_to.tell(len(taken) // each.by)
+
+    def on_stop(self) -> None:
+        self._released.append("released")
+
+
+def together(size: int, asks: Sequence[int]) -> tuple[TestSystem, list[Probe[int | Refused]], list[str]]:
+    """So many members, and in their mailbox a request for each of these."""
+    system, ref, released = TestSystem(), Ref[Divide]("together"), list[str]()
+    system.add_crew(ref, lambda take: Together(take, released), size)
+    system.start()
+    probes = [Probe[int | Refused](str(number)) for number in range(len(asks))]
+    for by, probe in zip(asks, probes, strict=True):
+        ref.tell(Divide(by, probe))
+    return system, probes, released
+
+
+@pytest.mark.parametrize(("size", "waiting", "first"), [(1, 10, 10), (1, 40, 17), (2, 9, 5), (4, 9, 3), (4, 4, 1)])
+def test_a_member_takes_its_share_of_what_waits_and_no_more_than_it_asked_for(
+    size: int, waiting: int, first: int
+) -> None:
+    system, probes, _ = together(size, [1] * waiting)
+
+    system.turn()
+
+    assert [probe.received for probe in probes] == [[first]] * first + [[]] * (waiting - first)
+    system.stop(grace=1)
+
+
+def test_a_member_that_crashes_refuses_those_of_its_chunk_that_it_has_not_answered_and_releases_what_it_owns() -> None:
+    system, probes, released = together(1, [1, 0, 1])
+
+    system.settle()
+
+    codes = [each.code if isinstance(each, Refused) else each for probe in probes for each in probe.received]
+    assert codes == [3, "crashed", "crashed"]
+    assert released == ["released"]
+    system.stop(grace=1)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 8])
+def test_a_stop_among_what_is_taken_reaches_its_member_and_each_of_them_releases_what_it_owns(size: int) -> None:
+    system, probes, released = together(size, [1] * 20)
+
+    assert system.stop(grace=1) == []
+
+    assert all(len(probe.received) == 1 for probe in probes)
+    assert released == ["released"] * size
 
 
 def test_a_crew_handles_what_waits_when_it_is_stopped_and_refuses_what_comes_after() -> None:

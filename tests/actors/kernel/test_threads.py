@@ -225,7 +225,7 @@ def test_a_crew_works_side_by_side_in_the_context_of_whoever_sent() -> None:
             seen.append(trace.get())
             message.reply_to.tell(1)
 
-    system.add_crew(ref, Worker, 2)
+    system.add_crew(ref, lambda _: Worker(), 2)
     system.start()
     trace.set("t-1")
     promises = [Promise(), Promise()]
@@ -246,7 +246,7 @@ def test_a_member_that_hangs_is_abandoned_and_its_asker_and_what_waits_are_refus
             gate.entered.set()
             gate.opened.wait(5)
 
-    system.add_crew(ref, Worker, 1)
+    system.add_crew(ref, lambda _: Worker(), 1)
     system.start()
     hanging, waiting = Promise(), Promise()
     ref.tell(Total(hanging))
@@ -258,6 +258,36 @@ def test_a_member_that_hangs_is_abandoned_and_its_asker_and_what_waits_are_refus
     assert waiting.future.result(0).code == "down"
     gate.opened.set()
     eventually(lambda: "crew-1" not in [thread.name for thread in threading.enumerate()])
+
+
+def test_no_request_of_a_crew_that_takes_chunks_hangs_whenever_it_is_stopped_and_every_member_ends() -> None:
+    class Together:
+        def __init__(self, take: Callable[[int], list[Total]]) -> None:
+            self._take = take
+
+        def on_receive(self, message: Total) -> None:
+            for each in (message, *self._take(16)):
+                each.reply_to.tell(1)
+
+    for _ in range(50):
+        system, ref, promises = System(hooks=Recorder()), Ref[Total]("crew"), list[Promise]()
+        system.add_crew(ref, Together, 4)
+        system.start()
+
+        def hammer(ref: Ref[Total] = ref, promises: list[Promise] = promises) -> None:
+            for _ in range(100):
+                promise = Promise()
+                promises.append(promise)
+                ref.tell(Total(promise))
+
+        threads = [threading.Thread(target=hammer) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        assert system.stop(grace=4) == []
+        for thread in threads:
+            thread.join()
+        for promise in promises:
+            promise.future.result(2)
 
 
 def test_no_request_hangs_whenever_the_system_is_stopped() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.settings.reading import BadSettings, Settings, load
+from actors.settings.reading import BadSettings, Cluster, Settings, load
 from actors.settings.schema import checked
 from messages.claude import Asking
 from storage.files import Unreadable
@@ -51,9 +51,15 @@ def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
         watch = ["aapl", "IBM"]
         [workers]
         threads = 64
+        processes = 3
+        memory_mb = 100
+        cluster = "tls://scheduler.example:8786"
+        cluster_ca = "tls/ca.pem"
+        cluster_cert = "/etc/tls/desk.pem"
+        cluster_key = "tls/desk.key"
         [tasks]
-            keep_days = 30
-            [metrics]
+        keep_days = 30
+        [metrics]
         port = 0
         [claude]
         model = "claude-opus-5-5"
@@ -80,7 +86,11 @@ def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
         5, standby=True, thinking=0, output=64_000,
     )  # fmt: skip
 
-    assert load(home) == Settings("EUR", 2.5, "csv", tmp_path, ("aapl", "IBM"), 64, 0, 30, claude, 3)
+    cluster = Cluster(
+        "tls://scheduler.example:8786", home.path / "tls/ca.pem", Path("/etc/tls/desk.pem"), home.path / "tls/desk.key"
+    )
+
+    assert load(home) == Settings("EUR", 2.5, "csv", tmp_path, ("aapl", "IBM"), 64, 3, 100, cluster, 0, 30, claude, 3)
 
 
 def test_a_cap_below_the_default_of_a_narrower_one_is_no_contradiction(home: Home) -> None:
@@ -100,6 +110,39 @@ def test_caps_agree_across_file_and_environment(home: Home, monkeypatch: pytest.
         "environment: TROUPE_CLAUDE__MAX_USD_PER_QUESTION = 20.5: is above max_usd_per_round = 20; "
         "lower the one or raise the other"
     )
+
+
+def test_a_cluster_on_this_machine_needs_no_certificates(home: Home) -> None:
+    home.settings.write_text('[workers]\ncluster = "tcp://127.0.0.1:8786"')
+
+    assert load(home).cluster == Cluster("tcp://127.0.0.1:8786")
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        (
+            'cluster = "tcp://scheduler.example:8786"',
+            "desk.toml: [workers] cluster = 'tcp://scheduler.example:8786': write tls://host:port; tcp://, which "
+            "anyone can read and change, is for 127.0.0.1 alone",
+        ),
+        (
+            'cluster = "tls://scheduler.example:8786"\ncluster_ca = "ca.pem"',
+            "desk.toml: [workers] cluster = 'tls://scheduler.example:8786': needs cluster_cert, a file, as tls:// "
+            "always does",
+        ),
+        (
+            'cluster_key = "key.pem"',
+            "desk.toml: [workers] cluster_key = 'key.pem': is for a cluster at tls://; set cluster, or leave it out",
+        ),
+    ],
+)
+def test_a_cluster_that_others_could_read_or_that_is_half_described_is_refused(
+    home: Home, written: str, why: str
+) -> None:
+    home.settings.write_text(f"[workers]\n{written}")
+
+    assert refused(home) == why
 
 
 def test_a_folder_is_looked_for_in_the_home(home: Home) -> None:

@@ -1,9 +1,10 @@
 """The jobs, and the workers that run them."""
 
+import dataclasses
 import datetime as dt
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -12,13 +13,15 @@ import numpy as np
 import pytest
 
 from actors.kernel.testing import Probe, TestSystem
+from actors.workers.jobs import JOBS, Known
+from actors.workers.places import Here
 from actors.workers.worker import Worker
 from messages.addresses import Ref, Refused
 from messages.database import Statement
 from messages.market import Bars
-from messages.tasks import ComputeFacts, Finished, Lease, RefreshBars, Run, ValuePortfolio, Work
+from messages.tasks import ComputeFacts, Finished, Lease, Progressed, RefreshBars, Run, ValuePortfolio, Work
 from messages.trading import Holding, Position, Valuation
-from messages.values import Symbol
+from messages.values import CorrelationId, Symbol
 from storage import bars, fact_sheets, ledger, valuations
 from storage.connections import Reader
 from storage.home import Home
@@ -44,7 +47,9 @@ class Crew:
                 ledger.opening([Holding(ACME, Decimal(10), Decimal(90), None)], Decimal(500), "x", ROUND, 0),
             ]
         )
-        self.system.add_crew(self.ref, lambda: Worker(self.read, "USD", self.system.clock.utc), 2)
+        self.progress = list[Progressed]()
+        known = Known(self.read, "USD", self.progress.append)
+        self.system.add_crew(self.ref, lambda take: Worker(take, Here(), known, self.system.clock.utc), 2)
         self.system.start()
 
     def run(self, work: Work) -> Finished | Refused:
@@ -52,6 +57,14 @@ class Crew:
         self.ref.tell(Run(Lease(1, 1), work, ROUND, probe))
         self.system.settle()
         return probe.received[0]
+
+    def tell(self, *works: Work) -> list[Probe[Finished | Refused]]:
+        """Run these, which all wait before the first is begun."""
+        probes = [Probe[Finished | Refused]() for _ in works]
+        for lease, (work, probe) in enumerate(zip(works, probes, strict=True), 1):
+            self.ref.tell(Run(Lease(lease, 1), work, ROUND, probe))
+        self.system.settle()
+        return probes
 
     def keep(self, work: Work) -> Finished:
         """Run it, and commit its effects."""
@@ -164,6 +177,64 @@ def test_a_holding_whose_last_close_is_too_old_cannot_be_valued_and_is_named_wit
         "ACME: its last close is of 2013-03-01, 11 days before 2013-03-12; "
         "bring its prices up to date, or import holdings without it",
     )
+
+
+def test_what_waits_is_computed_together_each_for_its_own_task(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    crew.keep(ValuePortfolio(DAY))
+    job, together = JOBS[ComputeFacts], list[int]()
+
+    def compute(wanted: Sequence[object]) -> Sequence[object]:
+        together.append(len(wanted))
+        return job.compute(wanted)
+
+    monkeypatch.setitem(JOBS, ComputeFacts, dataclasses.replace(job, compute=compute))
+    days = [DAY - dt.timedelta(days=n) for n in range(7)]
+    works = [ComputeFacts(symbol, day) for day in days for symbol in (ACME, IBM)]
+
+    probes = crew.tell(*works, ComputeFacts(Symbol("FB"), DAY))
+
+    *answers, refused = [probe.received for probe in probes]
+    assert [type(each) for each in refused] == [Refused]
+    for lease, (work, [finished]) in enumerate(zip(works, answers, strict=True), 1):
+        assert isinstance(finished, Finished)
+        assert finished.lease == Lease(lease, 1)
+        assert finished.effects[0].values[1] == work.symbol
+        assert f'"as_of":"{work.as_of}"' in str(finished.effects[0].values[3])
+    assert sum(together) == len(works)
+    assert together[0] == 8
+
+
+def test_what_nobody_waits_for_any_more_is_not_computed(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    def compute(_: Sequence[object]) -> Sequence[object]:
+        raise AssertionError
+
+    monkeypatch.setitem(JOBS, ValuePortfolio, dataclasses.replace(JOBS[ValuePortfolio], compute=compute))
+    late = Probe[Finished | Refused]()
+    late.refuse("late", "")
+
+    crew.ref.tell(Run(Lease(1, 1), ValuePortfolio(DAY), ROUND, late))
+    crew.system.settle()
+
+    assert [each.code for each in late.received if isinstance(each, Refused)] == ["late"]
+    assert crew.system.recorder.crashes == []
+
+
+def test_a_result_that_cannot_be_kept_is_refused_alone(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = JOBS[ValuePortfolio]
+
+    def effect(value: Valuation, round_: CorrelationId, now: int) -> Statement:
+        assert job.effect is not None
+        return job.effect(value, round_, now // (value.as_of - DAY).days)
+
+    monkeypatch.setitem(JOBS, ValuePortfolio, dataclasses.replace(job, effect=effect))
+    probes = crew.tell(*(ValuePortfolio(DAY + dt.timedelta(days=n)) for n in (1, 0, 2)))
+
+    kinds = [type(each) for probe in probes for each in probe.received]
+    assert kinds == [Finished, Refused, Finished]
+
+
+def test_a_python_job_is_pure_since_it_may_be_begun_again() -> None:
+    assert all(job.pure for job in JOBS.values() if job.kind == "python")
 
 
 def test_what_is_not_a_workers_job_crashes_on_that_message_alone(crew: Crew) -> None:

@@ -1,0 +1,98 @@
+"""Where jobs are computed, and what may come of one."""
+
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from messages.errors import TroupeError, sentence
+
+Compute = Callable[[Sequence[Any]], Sequence[Any]]
+GivenUp = Callable[[int], bool]
+"""Whether nobody waits any more for what comes of this one of the inputs."""
+
+
+IMPOSSIBLE: Final = "invalid"
+"""The code of a refusal that trying again cannot mend."""
+
+
+class Impossible(TroupeError):
+    """What a job needs is not there, and trying again will not bring it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was computed."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Why nothing was: a code as the task coordinator knows them, a sentence, and the stack if there is one."""
+
+    code: str
+    why: str
+    stack: str = ""
+
+
+Outcome = Done | Failed
+
+
+class Place(Protocol):
+    """Somewhere to compute. Each worker has one of its own."""
+
+    def compute(self, compute: Compute, inputs: Sequence[Any], given_up: GivenUp) -> Iterator[tuple[int, Outcome]]:
+        """Of each input, by its number, what came of it, as soon as it is known; nothing of those given up."""
+        ...
+
+    def close(self) -> None:
+        """Release what it owns; it may be used again."""
+        ...
+
+
+class Here:
+    """The worker's own thread."""
+
+    def compute(self, compute: Compute, inputs: Sequence[Any], given_up: GivenUp) -> Iterator[tuple[int, Outcome]]:
+        """All at once; if that fails, one by one, so that only the one at fault does."""
+        try:
+            yield from enumerate(map(Done, values_of(compute, inputs)))
+        except Exception as error:
+            if len(inputs) == 1:
+                yield 0, failure(error)
+                return
+            for number, one in enumerate(inputs):
+                for _, outcome in self.compute(compute, [one], given_up):
+                    yield number, outcome
+
+    def close(self) -> None:
+        """It owns nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where pure jobs are computed, made anew for each worker: those in Python, and all others."""
+
+    python: Callable[[], Place] = Here
+    pure: Callable[[], Place] = Here
+
+
+def values_of(compute: Compute, inputs: Sequence[Any]) -> Sequence[Any]:
+    """As many values as there are inputs."""
+    values = compute(inputs)
+    if len(values) != len(inputs):
+        raise ValueError(f"{name_of(compute)} made {len(values)} values of {len(inputs)} inputs")
+    return values
+
+
+def failure(error: BaseException) -> Failed:
+    """What a job's own error comes to."""
+    if isinstance(error, Impossible):
+        return Failed(IMPOSSIBLE, str(error))
+    return Failed("crashed", sentence(error), "".join(traceback.format_exception(error)))
+
+
+def name_of(compute: Compute) -> str:
+    """Where to find it."""
+    return f"{getattr(compute, '__module__', '?')}.{getattr(compute, '__qualname__', repr(compute))}"
