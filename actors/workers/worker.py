@@ -73,6 +73,8 @@ class Worker:
                     run.reply_to.tell(Finished(run.lease, effects))
 
     def _refuse(self, run: Run, failed: Failed) -> None:
-        if failed.code != IMPOSSIBLE:
-            _log.error("task %d, attempt %d: %s\n%s", run.lease.task, run.lease.attempt, failed.why, failed.stack)
-        run.reply_to.refuse(failed.code, failed.why)
+        if failed.code == IMPOSSIBLE:
+            run.reply_to.refuse(failed.code, failed.why)
+            return
+        _log.error("task %d, attempt %d: %s\n%s", run.lease.task, run.lease.attempt, failed.why, failed.stack)
+        run.reply_to.refuse(failed.code, f"{type(run.work).__name__}: {failed.why}")

@@ -428,9 +428,8 @@ class Tale:
         self.hits["crashed"] += len(desk.system.recorder.crashes)
         self.hits["programs"] += len(desk.sessions.made)
         desk.read.close()
-        connection = desk.keeper._connection  # pyright: ignore[reportPrivateUsage]
-        if connection is not None:
-            connection.raw.close()
+        if (opened := desk.keeper._opened) is not None:  # pyright: ignore[reportPrivateUsage]
+            opened.raw.close()
 
 
 def _prompt(profile: Profile, talk: str | None, id_: str) -> str:

@@ -40,12 +40,12 @@ def effect(value: object, _round: CorrelationId, _now: int) -> Statement:
 class Company:
     """A writer, a coordinator and a crew of processes, on threads."""
 
-    def __init__(self, home: Home, within: float, size: int) -> None:
+    def __init__(self, home: Home, within: float, size: int, attempts: int) -> None:
         self.read, self.recorder = Reader(home.database), Recorder()
         self.system = System(hooks=self.recorder, flush=lambda settled: self.database.tell(Write((), settled)))
         self.database, self.tasks = Ref[database.Message]("database"), Ref[Message]("tasks")
         crew, clock = Ref[Run]("processes"), self.system.clock
-        work: dict[type[Work], Terms] = {RefreshBars: Terms(crew, within, back_off=0.01)}
+        work: dict[type[Work], Terms] = {RefreshBars: Terms(crew, within, attempts, back_off=0.01)}
         self.system.add(self.database, lambda me: DatabaseWriter(me, home, {}, Operations()), STOP_DESK)
         self.system.add(
             self.tasks,
@@ -96,10 +96,9 @@ BAD = {
 
 
 def test_jobs_that_raise_exit_die_or_eat_memory_are_dead_after_their_attempts_and_the_rest_is_done_at_the_first(
-    home: Home, companies: list[Company], monkeypatch: pytest.MonkeyPatch
+    home: Home, companies: list[Company]
 ) -> None:
-    monkeypatch.setattr("actors.tasks.ATTEMPTS", 2)
-    companies.append(company := Company(home, 60.0, 2))
+    companies.append(company := Company(home, 60.0, 2, attempts=2))
     company.system.start()
     good = [f"double {number}" for number in range(8)]
 
@@ -113,10 +112,9 @@ def test_jobs_that_raise_exit_die_or_eat_memory_are_dead_after_their_attempts_an
 
 @pytest.mark.long
 def test_a_job_that_hangs_is_late_and_the_rest_of_its_chunk_is_done_in_time(
-    home: Home, companies: list[Company], monkeypatch: pytest.MonkeyPatch, tmp_path: object
+    home: Home, companies: list[Company], tmp_path: object
 ) -> None:
-    monkeypatch.setattr("actors.tasks.ATTEMPTS", 1)
-    companies.append(company := Company(home, 8.0, 1))
+    companies.append(company := Company(home, 8.0, 1, attempts=1))
     company.system.start()
 
     rows = company.run(f"spin {tmp_path}", *(f"double {number}" for number in range(8)))
