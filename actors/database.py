@@ -7,12 +7,12 @@ from typing import Any, Final, assert_never
 
 from actors.kernel.me import Me
 from messages import database
-from messages.addresses import Refused, ReplyTo
-from messages.database import Committed, Row, Write, WriteEach, WritesHeld, WritesResumed
+from messages.addresses import Refused
+from messages.database import Committed, Write, WritesHeld, WritesResumed
 from storage.connections import NotNow, Operations
 from storage.home import Home
 from storage.migrations import open_for_writing
-from storage.writing import Returned, StatementFailed, WriteConnection
+from storage.writing import StatementFailed, WriteConnection
 
 BATCH: Final = 512
 """Messages a commit takes at most. Measured: 64 waiting writes are 38 to 58 times a commit each."""
@@ -34,14 +34,6 @@ _log = logging.getLogger("troupe.database")
 
 
 @dataclass(frozen=True, slots=True)
-class _Next:
-    """The next statement of a message that is committed one by one; in between comes whoever waits."""
-
-    each: WriteEach
-    rows: Returned
-
-
-@dataclass(frozen=True, slots=True)
 class _TryAgain:
     """There may be room by now."""
 
@@ -53,7 +45,7 @@ class _Quiet:
     commits: int
 
 
-Message = database.Message | _Next | _TryAgain | _Quiet
+Message = database.Message | _TryAgain | _Quiet
 
 
 class DatabaseWriter:
@@ -92,10 +84,6 @@ class DatabaseWriter:
         match message:
             case Write():
                 self._take([message, *self._me.take_waiting(Write, BATCH - 1)])
-            case WriteEach():
-                self._go_on(message, ())
-            case _Next(each, rows):
-                self._go_on(each, rows)
             case _TryAgain():
                 self._try_again()
             case _Quiet(commits):
@@ -129,12 +117,6 @@ class DatabaseWriter:
             else:
                 write.reply_to.tell(Committed(about, result))
         self._look_after_the_log()
-
-    def _go_on(self, each: WriteEach, rows: Returned) -> None:
-        if len(rows) == len(each.statements):
-            each.reply_to.tell(Committed(each.reply_to.about, rows))
-        else:
-            self._take([Write((each.statements[len(rows)],), _Step(self._me, each, rows))])
 
     # A disk that is full or fails
 
@@ -193,23 +175,3 @@ class DatabaseWriter:
         except NotNow:
             _log.warning("the log cannot be brought into the file for now", exc_info=True)
             return False
-
-
-class _Step(ReplyTo[Committed | Refused]):
-    """Hears of one statement of a message that is committed one by one, in the writer's own thread."""
-
-    __slots__ = ("_each", "_me", "_rows")
-
-    def __init__(self, me: Me[Any], each: WriteEach, rows: Returned) -> None:
-        super().__init__(each.reply_to.about)
-        self._me, self._each, self._rows = me, each, rows
-
-    def send(self, answer: object, /) -> None:
-        """Go on behind whoever waits, or say how far it came."""
-        if isinstance(answer, Committed):
-            (returned,) = answer.rows
-            rows: tuple[tuple[Row, ...], ...] = (*self._rows, returned)
-            self._me.after(0.0, _Next(self._each, rows))
-        elif isinstance(answer, Refused):
-            kept = f"{len(self._rows)} of {len(self._each.statements)} statements were kept"
-            self._each.reply_to.refuse(answer.code, f"{answer.sentence}; {kept}", answer.retry_at)

@@ -21,9 +21,9 @@ from actors.tasks.coordinator import Message as TaskMessage
 from actors.tasks.coordinator import TaskCoordinator
 from actors.tasks.terms import Terms
 from actors.trading.coordinator import TradingCoordinator
-from actors.workers.jobs import JOBS, Kind, Known
+from actors.workers.jobs import Known
 from actors.workers.places import Here, Places
-from actors.workers.worker import Worker
+from actors.workers.worker import WAITS, Worker
 from messages import console, database, market, research, trading
 from messages.addresses import Down, Ref, Refused, ReplyTo
 from messages.database import Committed, Write
@@ -34,8 +34,6 @@ from storage.home import Home
 
 TOLD: Final = "it was told to stop"
 """Why a desk stops that nothing is wrong with."""
-WAITS: Final = 2
-"""Threads for work that mostly waits, each for something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +69,11 @@ class Desk:
 
         # Which task is whose work, how many seconds it may take, and how often it is tried.
         answered_within = 4 * settings.claude.answer_within + 60  # a line of two, each with a repair
-        crews: dict[Kind, Ref[Run]] = {"numbers": self.workers, "python": self.processes, "waits": self.waits}
-        crew_of = {kind: crews[job.kind] for kind, job in JOBS.items()}
         work: dict[type[Work], Terms] = {
             RefreshBars: Terms(self.market, 120, back_off=2.0),
-            ValuePortfolio: Terms(crew_of[ValuePortfolio], 60),
-            ComputeFacts: Terms(crew_of[ComputeFacts], 60),
-            Backup: Terms(crew_of[Backup], 3_600),
+            ValuePortfolio: Terms(self.processes, 60),
+            ComputeFacts: Terms(self.workers, 60),
+            Backup: Terms(self.waits, 3_600),
             Recommend: Terms(self.research, answered_within, gives_up=self.research),
         }
         # Who is told of what. Nothing that must happen hangs on it.
@@ -91,31 +87,18 @@ class Desk:
 
         # Who exists: started downwards, stopped upwards.
         self._grace, self.operations = settings.grace, Operations()
-        fixed = {"price_source": settings.source, "currency": settings.currency}
-        hands = (64, 2)  # many more than workers: chunks of 16 for each process, and the next are there already
         self.system = system = edges.system(self.bus.publish, lambda settled: self.database.tell(Write((), settled)))
         read = Reader(home.database, system.clock.monotonic)
-        about = settings.source, settings.currency, settings.watch
-        self.access = Access(
-            system,
-            self.tasks,
-            self.trading,
-            self.source,
-            self.claude,
-            read,
-            *about,
-            settings.claude,
-            self.operations,
-            settings.backups,
-        )
-        add, clock = system.add, system.clock
-        writer = (home, fixed, self.operations, read.end_old_snapshots)
-        add(self.database, lambda me: DatabaseWriter(me, *writer), STOP_DESK)
-        policy = hands, edges.chance, settings.keep_tasks
+        about = settings.source, settings.currency, settings.watch, settings.claude, self.operations, settings.backups
+        self.access = Access(system, self.tasks, self.trading, self.source, self.claude, read, *about)
+        add, crew, utc = system.add, system.add_crew, system.clock.utc
+        fixed = {"price_source": settings.source, "currency": settings.currency}
+        kept = self.operations, read.end_old_snapshots
+        add(self.database, lambda me: DatabaseWriter(me, home, fixed, *kept), STOP_DESK)
+        policy = (64, 2), edges.chance, settings.keep_tasks  # hands: chunks of 16 for each process, and the next there
         add(self.tasks, lambda me: TaskCoordinator(me, self.database, work, read, *policy), STOP_DESK)
-        # Numbers in few threads, since they give up the interpreter's lock; Python in processes; waits in threads.
+        # Numbers in few threads, since they give up the interpreter's lock; Python, which holds it, in processes.
         known, places = Known(read, settings.currency, self.tasks.tell), edges.places(settings)
-        crew, utc = system.add_crew, clock.utc
         crew(self.workers, lambda take: Worker(take, places.pure(), known, utc), settings.threads)
         crew(self.processes, lambda take: Worker(take, places.python(), known, utc), settings.processes)
         crew(self.waits, lambda take: Worker(take, Here(), known, utc, chunk=1), WAITS)

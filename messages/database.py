@@ -33,17 +33,6 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
-class WriteEach:
-    """Commit these statements one by one, with whatever else waits in between; the reply means all of them.
-
-    For what is large, may stand half done and can be sent again, such as pruning. Refused says how many were kept.
-    """
-
-    statements: tuple[Statement, ...]
-    reply_to: ReplyTo["Committed | Refused"]
-
-
-@dataclass(frozen=True, slots=True)
 class Committed:
     """On disk, with what each statement returned, in no particular order within a statement."""
 
@@ -63,4 +52,4 @@ class WritesResumed:
     """Event: writes are committed again."""
 
 
-Message = Write | WriteEach
+Message = Write

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from actors.domain import facts, returns, valuation
 from actors.domain.bars import last_session
@@ -20,9 +20,6 @@ from storage.connections import DatabaseUnusable, Reader
 
 I = TypeVar("I")  # noqa: E741
 O = TypeVar("O")  # noqa: E741
-Kind = Literal["waits", "numbers", "python"]
-"""waits: blocks, each in a thread of its own. numbers: gives up the interpreter's lock while it works on large arrays;
-several at once in few threads. python: holds that lock, which would slow the writer down; in processes."""
 YEARS: Final = 3
 """Calendar years of bars that are read before the one asked about: what facts look at is 600 sessions."""
 
@@ -44,7 +41,6 @@ class Job(Generic[I, O]):
     of them, at a time in UTC. A `pure` job does nothing else, so that it may run again, and on another machine.
     """
 
-    kind: Kind
     pure: bool
     load: Callable[[Known, Run], I]
     compute: Callable[[Sequence[I]], Sequence[O]]
@@ -106,9 +102,9 @@ def _back_up(wanted: Sequence[_Copy]) -> list[None]:
 
 
 JOBS: Final[dict[type[Work], Job[Any, Any]]] = {
-    ComputeFacts: Job("numbers", True, _load_facts, facts.compute, fact_sheets.insert),
-    ValuePortfolio: Job("python", True, _load_portfolio, valuation.compute, valuations.insert),
-    Backup: Job("waits", False, _load_backup, _back_up, None),
+    ComputeFacts: Job(True, _load_facts, facts.compute, fact_sheets.insert),
+    ValuePortfolio: Job(True, _load_portfolio, valuation.compute, valuations.insert),
+    Backup: Job(False, _load_backup, _back_up, None),
 }
 
 

@@ -12,7 +12,7 @@ from actors.kernel.testing import Probe, TestSystem
 from actors.tasks.coordinator import COMMIT_WITHIN
 from messages import database
 from messages.addresses import Ref, Refused
-from messages.database import Committed, Many, Statement, Write, WriteEach, WritesHeld, WritesResumed
+from messages.database import Committed, Many, Statement, Write, WritesHeld, WritesResumed
 from storage.connections import DatabaseUnusable, Operations, Reader, fetch
 from storage.home import Home
 from tests.actors.queues import effects, note
@@ -216,40 +216,6 @@ def test_damage_is_a_crash_that_stops_the_desk_and_refuses_all(writer: Desk, hom
 
     assert codes(*probes) == ["crashed", "crashed"]
     assert "damaged" in writer.system.failed.result()
-
-
-def test_statements_of_one_message_may_be_committed_one_by_one_with_others_in_between(writer: Desk) -> None:
-    probe, seen = Probe[Committed | Refused](), list[tuple[str, list[str]]]()
-
-    class Looking(Probe[Committed | Refused]):
-        def send(self, answer: object, /) -> None:
-            seen.append(("other", effects(writer.read)))
-
-    writer.ref.tell(WriteEach((note("a"), Statement("SELECT 1"), note("c")), probe))
-    writer.ref.tell(Write((note("x"),), Looking()))
-    writer.system.advance(0.0)
-
-    assert seen == [("other", ["a", "x"])]
-    assert probe.received == [Committed("probe", ((), ((1,),), ()))]
-    assert effects(writer.read) == ["a", "c", "x"]
-
-
-def test_one_of_them_that_fails_ends_it_and_says_how_many_were_kept(writer: Desk) -> None:
-    probe = Probe[Committed | Refused]()
-    writer.ref.tell(WriteEach((note("a"), note("a"), note("c")), probe))
-    writer.system.advance(0.0)
-
-    why = "UNIQUE constraint failed: home.name; 1 of 3 statements were kept"
-    assert probe.received == [Refused("probe", "statement", why)]
-    assert effects(writer.read) == ["a"]
-
-
-def test_none_of_them_at_all_is_answered(writer: Desk) -> None:
-    probe = Probe[Committed | Refused]()
-    writer.ref.tell(WriteEach((), probe))
-    writer.system.settle()
-
-    assert probe.received == [Committed("probe", ())]
 
 
 def grow(writer: Desk, pages: int) -> None:

@@ -69,9 +69,9 @@ def _wait(wanted: Sequence[None]) -> list[None]:
     return list(wanted)
 
 
-WAITING: Final = Job("waits", False, _nothing, _wait, _keep)
-NOTHING: Final = Job("numbers", True, _nothing, list, _keep)
-COUNTING: Final = Job("python", True, _much, labour.count, _keep)
+WAITING: Final = Job(False, _nothing, _wait, _keep)
+NOTHING: Final = Job(True, _nothing, list, _keep)
+COUNTING: Final = Job(True, _much, labour.count, _keep)
 
 
 class Crew:

@@ -75,7 +75,7 @@ class Company:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(JOBS, RefreshBars, Job("python", True, load, behave, effect))
+    monkeypatch.setitem(JOBS, RefreshBars, Job(True, load, behave, effect))
     monkeypatch.setattr(processes, "PATIENCE", 0.3)
 
 

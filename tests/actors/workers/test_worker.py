@@ -233,10 +233,6 @@ def test_a_result_that_cannot_be_kept_is_refused_alone(crew: Crew, monkeypatch: 
     assert kinds == [Finished, Refused, Finished]
 
 
-def test_a_python_job_is_pure_since_it_may_be_begun_again() -> None:
-    assert all(job.pure for job in JOBS.values() if job.kind == "python")
-
-
 def test_what_is_not_a_workers_job_crashes_on_that_message_alone(crew: Crew) -> None:
     refused = crew.run(RefreshBars(ACME))
 
