@@ -90,11 +90,13 @@ class Mailbox:
         return True
 
     def _next(self) -> Any:
-        with suppress(IndexError):
-            return (self._first or self.kept).popleft()
-        with suppress(Empty):
+        if waiting := self._first or self.kept:
+            with suppress(IndexError):  # another of a crew was quicker
+                return waiting.popleft()
+        try:
             return self._queue.get_nowait()
-        return None
+        except Empty:
+            return None
 
 
 class Share:

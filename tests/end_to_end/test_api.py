@@ -60,6 +60,7 @@ def test_a_body_of_more_than_four_megabytes_is_refused(sample: Place) -> None:
     assert ask(sample, "GET", "/status")[0] == 200
 
 
+@pytest.mark.long
 def test_amounts_have_no_exponent_beside_it_and_without_it(place: Place) -> None:
     program = place.serve()
     body = json.dumps({"origin": "mine.csv", "text": TINY}).encode()

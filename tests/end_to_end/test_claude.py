@@ -361,6 +361,7 @@ def test_a_negative_budget_is_one_line(place: ClaudePlace) -> None:
     assert not (place.home / "desk.sqlite3").exists()
 
 
+@pytest.mark.long
 def test_another_endpoint_that_wants_a_token_serves_as_well(place: ClaudePlace) -> None:
     place.sign_out()
     place.environment |= {"ANTHROPIC_AUTH_TOKEN": "token-of-the-endpoint"}

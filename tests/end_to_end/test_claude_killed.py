@@ -66,6 +66,7 @@ def in_the_middle(place: ClaudePlace) -> Program:
     return program
 
 
+@pytest.mark.long
 def test_a_desk_killed_while_an_answer_streams_leaves_no_program(place: ClaudePlace) -> None:
     program = in_the_middle(place)
 

@@ -49,6 +49,7 @@ def test_the_doctor_exits_with_one_where_claude_is_wanted_and_nobody_is_signed_i
     )
 
 
+@pytest.mark.long
 def test_the_doctor_looks_at_a_desk_that_serves_and_at_none_at_all(asking: Place) -> None:
     program = asking.serve()
     beside = asking.run("doctor")
@@ -60,6 +61,7 @@ def test_the_doctor_looks_at_a_desk_that_serves_and_at_none_at_all(asking: Place
     assert not (asking.path / "nowhere").exists()
 
 
+@pytest.mark.long
 def test_claude_shows_an_open_breaker_and_a_reset_closes_it_beside_a_desk_and_without(
     asking: Place, claude_api: Stub
 ) -> None:
@@ -99,6 +101,7 @@ def test_claude_needs_a_desk_and_makes_none(place: Place) -> None:
     assert not place.home.exists()
 
 
+@pytest.mark.long
 def test_the_grounding_is_measured_with_a_home_and_without(asking: Place) -> None:
     without = asking.run("grounding", "--json", "--home", "nowhere")
     before = asking.run("grounding", "--json")
@@ -112,6 +115,7 @@ def test_the_grounding_is_measured_with_a_home_and_without(asking: Place) -> Non
     assert (after.json["decisions"], after.json["abstained"], after.json["abstain_rate"]) == (5, 1, 0.2)
 
 
+@pytest.mark.long
 def test_metrics_of_a_desk_that_serves_say_what_was_asked_and_go_on_after_a_restart(
     asking: Place, claude_api: Stub
 ) -> None:
@@ -142,6 +146,7 @@ def test_metrics_of_a_desk_that_serves_say_what_was_asked_and_go_on_after_a_rest
         assert each("claude_grounding_false_accept_ratio") == 0
 
 
+@pytest.mark.long
 def test_why_shows_the_model_the_cost_and_the_checks_and_in_json_what_was_said(asking: Place) -> None:
     report = asking.run("once", "--claude", "on", "--json").json
     (id_,) = [each["id"] for each in report["recommendations"] if each["symbol"] == "AAPL"]

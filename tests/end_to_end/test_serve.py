@@ -64,6 +64,7 @@ def test_a_round_asked_for_beside_it_is_run_by_the_desk_that_serves(place: Place
     assert place.rows("SELECT DISTINCT state, attempts FROM tasks") == [("done", 1)]
 
 
+@pytest.mark.long
 def test_reading_commands_say_the_same_beside_it_and_without_it(sample: Place, undisturbed: Undisturbed) -> None:
     recommendation = undisturbed.report["recommendations"][0]
 
@@ -201,6 +202,7 @@ def test_once_beside_a_desk_that_is_killed_meanwhile_ends_with_one_line(sample: 
     assert re.match(r"error: .*control\.sock: the desk does not answer", line)
 
 
+@pytest.mark.long
 def test_nothing_that_serves_or_speaks_to_it_opens_a_socket_outside_loopback(
     sample: Place, undisturbed: Undisturbed
 ) -> None:
@@ -233,6 +235,7 @@ def has_socket(program: Program) -> bool:
     return any(os.readlink(link).startswith("socket:") for link in links.iterdir())
 
 
+@pytest.mark.long
 def test_tasks_left_leased_by_a_killed_once_are_run_without_being_asked(place: Place, undisturbed: Undisturbed) -> None:
     for number in range(7, 20):  # which commit leaves some leased is chance: what comes together is one
         shutil.rmtree(place.home, ignore_errors=True)

@@ -197,6 +197,7 @@ def old_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return Home(tmp_path_factory.mktemp("questions"))
 
 
+@pytest.mark.long
 @given(
     st.lists(st.tuples(st.sampled_from([ONE, OTHER]), st.integers(0, 400), st.integers(0, 400)), max_size=12),
     st.tuples(*[st.integers(0, 1000)] * 4),

@@ -42,7 +42,7 @@ IN_DESK: Final = 1_000
 FIXED: Final = {"price_source": "sample", "currency": "USD"}
 AAPL: Final = Symbol("AAPL")
 for_a_while = pytest.mark.parametrize(
-    "seconds", [1.0, pytest.param(30.0, marks=[pytest.mark.long, pytest.mark.timeout(180)])]
+    "seconds", [1.0, pytest.param(10.0, marks=[pytest.mark.long, pytest.mark.timeout(180)])]
 )
 
 
