@@ -48,11 +48,18 @@ def back_up(
             return target
         for left in place.glob("desk-*.part"):
             left.unlink()
-        copy(database, part, progress, given_up)
-        verify(part)
-        _rename(part, target)
+        try:
+            copy(database, part, progress, given_up)
+            verify(part)
+            if given_up():
+                raise NotABackup(f"{target}: nobody waits for this copy any more")
+            _rename(part, target)
+        except BaseException:
+            part.unlink(missing_ok=True)  # on a full disk it would keep the desk from going on
+            raise
         for old in sorted(place.glob("desk-*.sqlite3"))[:-keep]:
-            old.unlink()
+            if old != target:
+                old.unlink()
     return target
 
 

@@ -41,7 +41,7 @@ class TradingCoordinator:
             case WritesResumed() | Committed(_Look()):
                 self._halted = None
             case Refused(_Look()):
-                self._halted = message.sentence
+                self._halted = message.sentence if self._halted else None  # writes may have been resumed meanwhile
             case Committed(Import() as asked, rows):
                 asked.reply_to.tell(Imported(typed(tuple[int], rows[0])[0][0]))
             case Refused(Import() as asked):

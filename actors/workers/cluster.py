@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import logging
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -11,7 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from actors.workers.places import Compute, Done, Failed, GivenUp, Outcome, failure, name_of
-from messages.errors import TroupeError
+from messages.errors import TroupeError, sentence
 
 LOOK: Final = 0.05
 """Seconds between two looks whether anybody still waits."""
@@ -27,6 +28,9 @@ class Address:
     ca: Path | None = None
     cert: Path | None = None
     key: Path | None = None
+
+
+_log: Final = logging.getLogger("troupe.workers")
 
 
 class Unreachable(TroupeError):
@@ -72,7 +76,10 @@ class Cluster:
         """Leave the cluster."""
         client, self._client = self._client, None
         if client is not None:
-            client.close(timeout=CONNECT_WITHIN)
+            try:
+                client.close(timeout=CONNECT_WITHIN)
+            except Exception:  # a scheduler that has gone is left all the same
+                _log.warning("the cluster could not be left in order", exc_info=True)
 
     def _connected(self) -> Any:
         if self._client is not None and self._client.status != "running":  # the scheduler has gone, and its tasks too
@@ -89,7 +96,10 @@ class Cluster:
             said = (str(error) or "the scheduler has gone").splitlines()[0]
             return Failed("crashed", f"{where}: {type(error).__name__}: {said}")
         if done:
-            return Done(pickle.loads(what[0]))
+            try:
+                return Done(pickle.loads(what[0]))
+            except Exception as error:
+                return Failed("invalid", f"{where}: its result cannot be read here ({sentence(error)})")
         code, why, stack = what
         if code == "missing":
             todo = "install this release of Troupe on its workers"

@@ -16,7 +16,7 @@ from messages.market import Bars
 from messages.tasks import Backup, ComputeFacts, Progressed, Run, ValuePortfolio, Work
 from messages.values import CorrelationId, Symbol
 from storage import backups, bars, fact_sheets, ledger, valuations
-from storage.connections import DatabaseUnusable, Reader
+from storage.connections import DatabaseUnusable, NotNow, Reader
 
 I = TypeVar("I")  # noqa: E741
 O = TypeVar("O")  # noqa: E741
@@ -86,7 +86,8 @@ def _load_backup(known: Known, run: Run) -> _Copy:
     work, lease, reply_to = run.expect(Backup), run.lease, run.reply_to
 
     def progress(share: float) -> None:
-        known.progress(Progressed(lease, share))
+        if not reply_to.told:  # by now the lease of this number may be another attempt's
+            known.progress(Progressed(lease, share))
 
     return _Copy(known.read.path, work.name, work.keep, progress, lambda: reply_to.told)
 
@@ -96,6 +97,8 @@ def _back_up(wanted: Sequence[_Copy]) -> list[None]:
     for each in wanted:
         try:
             backups.back_up(each.database, each.name, each.keep, each.progress, each.given_up)
+        except NotNow:
+            raise  # a full disk, another's lock: tried again
         except (DatabaseUnusable, backups.NotABackup) as error:
             raise Impossible(str(error)) from error
     return [None] * len(wanted)

@@ -11,8 +11,8 @@ from messages.tasks import Finished, Run
 
 CHUNK: Final = 16
 """Jobs done together at most; measured for processes: 9 µs a job to send and to hear of it, alone 75 to 250 µs."""
-WAITS: Final = 2
-"""Threads for work that mostly waits, each for something else."""
+WAITS: Final = 1
+"""Threads for work that mostly waits: backups, which must not meet each other."""
 _log: Final = logging.getLogger("troupe.workers")
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -106,11 +107,21 @@ def test_made_again_it_is_the_one_that_was_made(home: Home, connection: WriteCon
     assert made.read_bytes() == before
 
 
-def test_a_full_disk_leaves_no_file_of_that_name(home: Home, connection: WriteConnection) -> None:
+def test_a_full_disk_leaves_nothing_that_would_keep_it_full(home: Home, connection: WriteConnection) -> None:
     with pytest.raises((NotABackup, DatabaseUnusable), match=r"backups.*; look at its disk"):
         limited(lambda: back_up(home.database, NAME, keep=3))
 
-    assert not (home.backups / NAME).exists()
+    assert list(home.backups.iterdir()) == []
+
+
+@pytest.mark.parametrize("looks", [0, 1])
+def test_what_nobody_waits_for_any_more_leaves_nothing(home: Home, connection: WriteConnection, looks: int) -> None:
+    asked = count()
+
+    with pytest.raises(NotABackup, match="nobody waits for this copy any more"):
+        back_up(home.database, NAME, keep=3, given_up=lambda: next(asked) >= looks)
+
+    assert list(home.backups.iterdir()) == []
 
 
 def limited(work: Any) -> None:

