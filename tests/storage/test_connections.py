@@ -4,6 +4,7 @@ import random
 import threading
 from contextlib import ExitStack
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 import apsw
@@ -349,6 +350,37 @@ def test_a_read_that_takes_too_long_is_ended_and_says_so(connection: WriteConnec
     with pytest.raises(ReadTooOld, match=r"desk\.sqlite3: a read was ended after 60 s, since the log grows"):
         read.rows(tuple[int], ENDLESS)
     assert names(read) == set()
+
+
+def test_a_slow_read_keeps_nobody_from_reading(connection: WriteConnection) -> None:
+    slow, go_on, looks = threading.Event(), threading.Event(), count()
+
+    def clock() -> float:
+        if threading.current_thread() is not reads or next(looks) == 0:
+            return 0.0
+        slow.set()
+        go_on.wait()
+        return OLDEST * 2
+
+    def read_slowly() -> None:
+        with pytest.raises(ReadTooOld):
+            read.rows(tuple[int], ENDLESS)
+
+    read, reads = Reader(connection.path, clock), threading.Thread(target=read_slowly)
+    reads.start()
+    slow.wait()
+    beside = names(read)
+    go_on.set()
+    reads.join()
+
+    assert (beside, names(read)) == (set(), set())
+
+
+@pytest.mark.parametrize("kind", [tuple[int, float], tuple[int | None, float | None], tuple[Any, ...]])
+def test_what_is_wanted_as_a_float_comes_as_one(read: Reader, connection: WriteConnection, kind: Any) -> None:
+    rows = read.rows(kind, "SELECT 1, 2.0 UNION ALL SELECT 2, 3" if kind != tuple[Any, ...] else "SELECT 1, 3.0")
+
+    assert all((type(first), type(second)) == (int, float) for first, second in rows)
 
 
 def test_a_snapshot_in_which_nobody_reads_is_ended_too_and_says_so_when_it_is_read_again(
