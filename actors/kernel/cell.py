@@ -88,8 +88,8 @@ class Cell(Runner):
         else:
             self.mailbox.kept.append(post)
 
-    def _owe(self, reply_to: ReplyTo[Any]) -> None:
-        self._owed.append(reply_to)
+    def _owe(self, *asked: ReplyTo[Any]) -> None:
+        self._owed.extend(asked)
         if len(self._owed) > self._sweep_at:
             self._owed = [owed for owed in self._owed if not owed.told]
             self._sweep_at = 64 + 2 * len(self._owed)
@@ -97,9 +97,7 @@ class Cell(Runner):
     def take_waiting(self, kind: type[T], limit: int) -> list[T]:
         """See Me.take_waiting."""
         taken = self.mailbox.take(kind, limit)
-        for message in taken:
-            if (reply_to := request(message)) is not None:
-                self._owe(reply_to)
+        self._owe(*filter(None, map(request, taken)))
         return taken
 
     # Birth and death

@@ -50,7 +50,7 @@ class Member(Runner):
 
     def take_waiting(self, limit: int) -> list[Any]:
         """Up to so many more messages, to be done together; no more than this member's share of what waits."""
-        taken = self._crew.mailbox.take(object, min(limit, len(self._crew.mailbox) // len(self._crew.ends)))
+        taken = self._crew.mailbox.take(object, min(limit, self._crew.mailbox.qsize() // len(self._crew.ends)))
         self._held += taken
         return taken
 
@@ -75,7 +75,7 @@ class Crew:
 
     def deliver(self, message: Any, /) -> bool:
         """Take a message unless there are too many."""
-        if room := len(self.mailbox) < self._capacity:
+        if room := self.mailbox.qsize() < self._capacity:  # a crew's mailbox keeps nothing aside
             self.mailbox.put(Post(message, copy_context(), self.system.clock.monotonic()))
         else:
             self.system.bury(self.name, message, "full")

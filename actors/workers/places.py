@@ -1,7 +1,11 @@
 """Where jobs are computed, and what may come of one."""
 
+import os
+import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -12,6 +16,8 @@ GivenUp = Callable[[int], bool]
 """Whether nobody waits any more for what comes of this one of the inputs."""
 
 
+STANDING_BACK: Final = 10
+"""How nice a thread that computes is to the others, of 19."""
 IMPOSSIBLE: Final = "invalid"
 """The code of a refusal that trying again cannot mend."""
 
@@ -20,7 +26,7 @@ class Impossible(TroupeError):
     """What a job needs is not there, and trying again will not bring it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen ones cost 0.2 µs more, and this one is handed to nobody else
 class Done:
     """What was computed."""
 
@@ -52,10 +58,16 @@ class Place(Protocol):
 
 
 class Here:
-    """The worker's own thread."""
+    """The worker's own thread, which leaves the processor to the others when they want it."""
+
+    def __init__(self) -> None:
+        self._stands_back = False
 
     def compute(self, compute: Compute, inputs: Sequence[Any], given_up: GivenUp) -> Iterator[tuple[int, Outcome]]:
         """All at once; if that fails, one by one, so that only the one at fault does."""
+        if not self._stands_back:
+            stand_back()
+            self._stands_back = True
         try:
             yield from enumerate(map(Done, values_of(compute, inputs)))
         except Exception as error:
@@ -76,6 +88,17 @@ class Places:
 
     python: Callable[[], Place] = Here
     pure: Callable[[], Place] = Here
+
+
+def stand_back() -> None:
+    """Lower this thread's priority, where that can be done for a thread alone.
+
+    Measured with two threads of numbers on two cores: the 99th percentile of a commit beside them is 3.4 times that of
+    a commit alone without this, and 2.4 times with it.
+    """
+    if sys.platform == "linux":
+        with suppress(PermissionError):  # it is that low already
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), STANDING_BACK)
 
 
 def values_of(compute: Compute, inputs: Sequence[Any]) -> Sequence[Any]:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from actors.workers.jobs import JOBS, Job, Known
-from actors.workers.places import IMPOSSIBLE, Done, Failed, Here, Outcome, Place, failure
-from messages.tasks import Finished, Run
+from actors.workers.places import IMPOSSIBLE, Failed, Here, Outcome, Place, failure
+from messages.tasks import Finished, Run, Work
 
 CHUNK: Final = 16
 """Jobs done together at most; measured for processes: 9 µs a job to send and to hear of it, alone 75 to 250 µs."""
@@ -37,11 +37,11 @@ class Worker:
         """Run one task, and together with it some that wait."""
         if type(run.work) not in JOBS:
             raise TypeError(f"task {run.lease.task}: {type(run.work).__name__} is not a worker's job")
-        by_job = defaultdict[Job[Any, Any], list[Run]](list)
+        by_type = defaultdict[type[Work], list[Run]](list)
         for each in (run, *self._take(self._chunk - 1)):
-            by_job[JOBS[type(each.work)]].append(each)
-        for job, runs in by_job.items():
-            self._run(job, runs)
+            by_type[type(each.work)].append(each)
+        for kind, runs in by_type.items():
+            self._run(JOBS[kind], runs)
 
     def on_stop(self) -> None:
         """Release the place."""
@@ -63,16 +63,15 @@ class Worker:
             self._hand_in(job, wanted[number], outcome)
 
     def _hand_in(self, job: Job[Any, Any], run: Run, outcome: Outcome) -> None:
-        match outcome:
-            case Failed():
-                self._refuse(run, outcome)
-            case Done(value):
-                try:
-                    effects = () if job.effect is None else (job.effect(value, run.correlation_id, self._utc()),)
-                except Exception as error:
-                    self._refuse(run, failure(error))
-                else:
-                    run.reply_to.tell(Finished(run.lease, effects))
+        if isinstance(outcome, Failed):
+            self._refuse(run, outcome)
+            return
+        try:
+            effects = () if job.effect is None else (job.effect(outcome.value, run.correlation_id, self._utc()),)
+        except Exception as error:
+            self._refuse(run, failure(error))
+        else:
+            run.reply_to.tell(Finished(run.lease, effects))
 
     def _refuse(self, run: Run, failed: Failed) -> None:
         if failed.code == IMPOSSIBLE:

@@ -6,7 +6,7 @@ import apsw
 import pytest
 
 import actors.database
-from actors.database import AGAIN, BATCH, HELD_FOR, IDLE, WORTH_IT, DatabaseWriter
+from actors.database import AGAIN, BATCH, HELD_FOR, IDLE, MOMENT, WORTH_IT, DatabaseWriter
 from actors.kernel.system import STOP_DESK, StartFailed
 from actors.kernel.testing import Probe, TestSystem
 from actors.tasks.coordinator import COMMIT_WITHIN
@@ -21,11 +21,18 @@ from tests.actors.queues import effects, note
 class Desk:
     """A writer alone."""
 
-    def __init__(self, home: Home, publish: Callable[[object], None] = lambda event: None) -> None:
+    def __init__(
+        self,
+        home: Home,
+        publish: Callable[[object], None] = lambda event: None,
+        pause: Callable[[float], None] = lambda seconds: None,
+    ) -> None:
         self.system, self.ref = TestSystem(publish=publish), Ref[database.Message]("database")
         self.read = Reader(home.database)
         self.home, self.operations = home, Operations()
-        self.system.add(self.ref, lambda me: DatabaseWriter(me, home, {}, self.operations), STOP_DESK, capacity=2_000)
+        self.system.add(
+            self.ref, lambda me: DatabaseWriter(me, home, {}, self.operations, pause=pause), STOP_DESK, capacity=2_000
+        )
 
     def tell(self, *statements: Statement | Many) -> Probe[Committed | Refused]:
         """Send a write; the probe hears the answer."""
@@ -59,6 +66,24 @@ def test_the_reply_comes_after_the_commit(writer: Desk) -> None:
 
     assert seen == [["a", "b", "c"]] * 3
     assert writer.commits() == 1
+
+
+def test_a_small_batch_after_a_large_one_waits_a_moment_for_those_who_were_just_answered(home: Home) -> None:
+    def ask_again(seconds: float) -> None:
+        pauses.append(seconds)
+        for name in "fgh" if len(pauses) == 1 else "":
+            desk.tell(note(name))
+
+    pauses = list[float]()
+    desk = Desk(home, pause=ask_again)
+    desk.system.start()
+    for names in ("abcd", "e", "i"):
+        for name in names:
+            desk.tell(note(name))
+        desk.system.settle()
+
+    assert effects(desk.read) == list("abcdefghi")
+    assert (desk.commits(), pauses) == (3, [MOMENT, MOMENT])
 
 
 def test_the_reply_names_what_it_is_about_and_what_the_statements_returned(writer: Desk) -> None:

@@ -4,6 +4,7 @@ All of it in a child in which a sync takes one millisecond.
 """
 
 import datetime as dt
+import gc
 import os
 import threading
 import time
@@ -97,6 +98,7 @@ class Crew:
                     done.set()
 
         runs = [Run(Lease(number, 1), work, ROUND, Counted(None)) for number, work in enumerate(works)]
+        gc.collect()
         began = time.perf_counter()
         for run in runs:
             self.ref.tell(run)

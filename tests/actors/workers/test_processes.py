@@ -6,13 +6,13 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock, Thread, get_native_id
 
 import msgspec
 import pytest
 
 from actors.workers import processes
-from actors.workers.places import Done, Failed, Here, Outcome, Place
+from actors.workers.places import STANDING_BACK, Done, Failed, Here, Outcome, Place
 from actors.workers.processes import Process
 from tests.actors.workers.harm import behave, too_few
 from tests.end_to_end.places import until
@@ -239,6 +239,23 @@ def test_in_a_thread_a_chunk_is_computed_at_once_and_after_a_failure_one_by_one(
     assert isinstance(bad[1], Failed)
     assert (bad[1].code, bad[1].why) == ("crashed", "ZeroDivisionError('division by zero')")
     assert calls == [3, 3, 1, 1, 1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a thread has a priority of its own on Linux alone")
+def test_a_thread_that_computes_stands_back_behind_all_others() -> None:
+    priorities = list[int]()
+
+    def look(wanted: Sequence[int]) -> Sequence[int]:
+        priorities.append(os.getpriority(os.PRIO_PROCESS, get_native_id()))
+        return wanted
+
+    place, before = Here(), os.getpriority(os.PRIO_PROCESS, 0)
+    thread = Thread(target=lambda: [list(place.compute(look, [1], never)) for _ in range(2)])
+    thread.start()
+    thread.join()
+
+    assert priorities == [STANDING_BACK, STANDING_BACK]
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
 
 
 def test_a_function_that_makes_too_few_values_is_named(process: Process) -> None:
