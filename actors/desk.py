@@ -19,6 +19,7 @@ from actors.research.coordinator import ResearchCoordinator
 from actors.settings.reading import Settings
 from actors.tasks.coordinator import Message as TaskMessage
 from actors.tasks.coordinator import TaskCoordinator
+from actors.tasks.hands import FREE
 from actors.tasks.terms import Terms
 from actors.trading.coordinator import TradingCoordinator
 from actors.workers.jobs import Known
@@ -95,7 +96,7 @@ class Desk:
         fixed = {"price_source": settings.source, "currency": settings.currency}
         kept = self.operations, read.end_old_snapshots
         add(self.database, lambda me: DatabaseWriter(me, home, fixed, *kept), STOP_DESK)
-        policy = (64, 2), edges.chance, settings.keep_tasks  # hands: chunks of 16 for each process, and the next there
+        policy = FREE, edges.chance, settings.keep_tasks
         add(self.tasks, lambda me: TaskCoordinator(me, self.database, work, read, *policy), STOP_DESK)
         # Numbers in few threads, since they give up the interpreter's lock; Python, which holds it, in processes.
         known, places = Known(read, settings.currency, self.tasks.tell), edges.places(settings)

@@ -2,9 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from messages.database import Statement
 from storage import tasks as queues
+
+FREE: Final = (128, 2)
+"""Tasks that are leased at most, without and with need of Claude: some chunks for each of a few workers, so that the
+next is there when one is done, and few commits. Measured: 10,100 tasks a second, with 64 it is 7,400."""
 
 
 @dataclass(frozen=True, slots=True)

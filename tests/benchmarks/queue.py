@@ -22,6 +22,7 @@ from typing import Any, Final
 from actors.database import DatabaseWriter
 from actors.kernel.system import STOP_DESK, System
 from actors.tasks.coordinator import Message, TaskCoordinator
+from actors.tasks.hands import FREE
 from actors.tasks.terms import Terms
 from messages import database
 from messages.addresses import Ref, Refused, ReplyTo
@@ -127,7 +128,7 @@ def one_at_a_time(place: Path, count: int) -> float:
 
 def pipelined(place: Path, count: int) -> float:
     """Tasks a second, each submitted by a message of its own, with many of them not answered yet."""
-    desk, room = Desk(place, (64, 0)), threading.Semaphore(OUTSTANDING)
+    desk, room = Desk(place, (FREE[0], 0)), threading.Semaphore(OUTSTANDING)
     began = time.perf_counter()
     for number in range(count):
         room.acquire()

@@ -20,6 +20,7 @@ from actors.kernel.system import StartFailed
 from actors.kernel.testing import InjectedCrash
 from actors.settings.reading import Settings
 from actors.tasks.coordinator import WriteLost
+from actors.tasks.hands import FREE
 from actors.workers.places import Places
 from messages.addresses import Refused, ReplyTo
 from messages.database import Committed, Write
@@ -226,7 +227,7 @@ class Story:
 
     def _all_hands_are_back(self) -> None:
         coordinator = self._system.living["tasks"]
-        assert (coordinator._hands._free, coordinator._leased, coordinator._given_up) == ([64, 2], {}, set())
+        assert (coordinator._hands._free, coordinator._leased, coordinator._given_up) == (list(FREE), {}, set())
         assert (coordinator._writing, len(coordinator._line)) == (None, 0)
 
     def _every_task_has_ended(self, read: Reader) -> None:
