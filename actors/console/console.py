@@ -39,6 +39,7 @@ class Console:
             log_level="warning",
             access_log=False,
             lifespan="off",
+            ws="none",  # nothing here speaks it; else uvicorn imports whatever another package has brought
         )
         self._server = server = uvicorn.Server(config)
 
