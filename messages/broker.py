@@ -183,4 +183,14 @@ class Executed:
     order: Seen
 
 
+@dataclass(frozen=True, slots=True)
+class LookDue:
+    """What trading knows of the account may be out of date, and why: it is time for a Look.
+
+    After a stream was connected (again), an order ended unfilled, or something was told that cannot be understood.
+    """
+
+    why: str
+
+
 Request = Send | LookUp | Withdraw | Look

@@ -12,6 +12,8 @@ from storage.files import read_text
 from storage.home import Home
 
 PREFIX: Final = "TROUPE_"
+NOT_SETTINGS: Final = frozenset({"TROUPE_ALPACA_KEY", "TROUPE_ALPACA_SECRET", "TROUPE_ALPACA_LIVE"})
+"""Variables that say what no file of settings may: secrets, and consent to real money. Read where they are used."""
 LARGEST: Final = 100_000
 """Bytes desk.toml may have."""
 
@@ -55,7 +57,8 @@ def load(home: Home) -> Settings:
     Raises BadSettings, Unreadable.
     """
     written = _file(home)
-    variables = {name: text for name, text in os.environ.items() if name.upper().startswith(PREFIX)}
+    ours = {name: text for name, text in os.environ.items() if name.upper().startswith(PREFIX)}
+    variables = {name: text for name, text in ours.items() if name not in NOT_SETTINGS}
     if not written and not variables:
         return Settings(folder=home.path / "prices")  # and pydantic's 0.2 s are saved
     from actors.settings import schema  # imported where it is used: 0.2 s

@@ -112,6 +112,15 @@ def test_caps_agree_across_file_and_environment(home: Home, monkeypatch: pytest.
     )
 
 
+def test_keys_and_consent_to_real_money_are_no_settings(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TROUPE_ALPACA_KEY", "TROUPE_ALPACA_SECRET", "TROUPE_ALPACA_LIVE"):
+        monkeypatch.setenv(name, "s-1")
+    assert "s-1" not in repr(load(home))
+
+    monkeypatch.setenv("TROUPE_ALPACA_LIFE", "yes")
+    assert refused(home).startswith("environment: TROUPE_ALPACA_LIFE: is not a setting")
+
+
 def test_a_cluster_on_this_machine_needs_no_certificates(home: Home) -> None:
     home.settings.write_text('[workers]\ncluster = "tcp://127.0.0.1:8786"')
 
