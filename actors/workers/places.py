@@ -20,10 +20,16 @@ STANDING_BACK: Final = 10
 """How nice a thread that computes is to the others, of 19."""
 IMPOSSIBLE: Final = "invalid"
 """The code of a refusal that trying again cannot mend."""
+UNAVAILABLE: Final = "down"
+"""The code of a refusal that is nobody's fault: it costs no attempt."""
 
 
 class Impossible(TroupeError):
     """What a job needs is not there, and trying again will not bring it."""
+
+
+class Unavailable(TroupeError):
+    """The place where a job was to be computed is not there now; that says nothing of the job."""
 
 
 @dataclass(slots=True)  # frozen ones cost 0.2 µs more, and this one is handed to nobody else
@@ -113,6 +119,8 @@ def failure(error: BaseException) -> Failed:
     """What a job's own error comes to."""
     if isinstance(error, Impossible):
         return Failed(IMPOSSIBLE, str(error))
+    if isinstance(error, Unavailable):
+        return Failed(UNAVAILABLE, str(error))
     return Failed("crashed", sentence(error), "".join(traceback.format_exception(error)))
 
 

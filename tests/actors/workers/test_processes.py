@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -216,13 +217,28 @@ def test_a_process_dies_with_the_thread_that_uses_it() -> None:
     process.close()
 
 
-def test_where_no_process_can_be_started_each_job_fails_and_it_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+def test_where_no_process_can_be_started_no_job_is_at_fault_and_it_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = Process(2**30)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", "/nowhere/python")
+        told = outcomes(process, [("double", 1), ("double", 2)])
 
-    told = outcomes(Process(2**30), [("double", 1), ("double", 2)])
+    assert [each.code for each in told.values() if isinstance(each, Failed)] == ["down"] * 2
+    assert all("no process can be started here" in each.why for each in told.values() if isinstance(each, Failed))
+    assert outcomes(process, [("double", 1)]) == {0: Done(2)}
+    process.close()
 
-    assert [each.code for each in told.values() if isinstance(each, Failed)] == ["crashed"] * 2
-    assert all("no process could be started for it" in each.why for each in told.values() if isinstance(each, Failed))
+
+def test_where_there_are_too_many_open_files_no_job_is_at_fault(process: Process) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        told = outcomes(process, [("double", 1), ("double", 2)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert [each.code for each in told.values() if isinstance(each, Failed)] == ["down"] * 2
+    assert only(process, "double", 1) == 2
 
 
 def test_in_a_thread_a_chunk_is_computed_at_once_and_after_a_failure_one_by_one() -> None:
