@@ -74,15 +74,22 @@ class Here:
         if not self._stands_back:
             stand_back()
             self._stands_back = True
+        wanted: Sequence[int] = range(len(inputs))
+        if any(map(given_up, wanted)):
+            wanted = [number for number in wanted if not given_up(number)]
+            inputs = [inputs[number] for number in wanted]
+        if not inputs:
+            return
         try:
-            yield from enumerate(map(Done, values_of(compute, inputs)))
+            yield from zip(wanted, map(Done, values_of(compute, inputs)), strict=True)
         except Exception as error:
             if len(inputs) == 1:
-                yield 0, failure(error)
+                yield wanted[0], failure(error)
                 return
-            for number, one in enumerate(inputs):
-                for _, outcome in self.compute(compute, [one], given_up):
-                    yield number, outcome
+            for number, one in zip(wanted, inputs, strict=True):
+                if not given_up(number):
+                    for _, outcome in self.compute(compute, [one], lambda _: False):
+                        yield number, outcome
 
     def close(self) -> None:
         """It owns nothing."""

@@ -257,6 +257,24 @@ def test_in_a_thread_a_chunk_is_computed_at_once_and_after_a_failure_one_by_one(
     assert calls == [3, 3, 1, 1, 1]
 
 
+def test_in_a_thread_what_was_given_up_is_not_computed_together_nor_one_by_one() -> None:
+    calls, late = list[list[int]](), {1}
+
+    def compute(wanted: Sequence[int]) -> list[float]:
+        calls.append(list(wanted))
+        late.add(3)  # while the chunk is computed that fails
+        return [12 / one for one in wanted]
+
+    first = dict(Here().compute(compute, [1, 2, 3, 0], late.__contains__))
+    second = dict(Here().compute(compute, [1, 2, 0, 3], late.__contains__))
+    third = dict(Here().compute(compute, [5], lambda _: True))
+
+    assert calls == [[1, 3, 0], [1], [3], [1, 0], [1], [0]]
+    assert first == {0: Done(12), 2: Done(4)}
+    assert (second[0], type(second[2]), len(second)) == (Done(12), Failed, 2)
+    assert third == {}
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="a thread has a priority of its own on Linux alone")
 def test_a_thread_that_computes_stands_back_behind_all_others() -> None:
     priorities = list[int]()

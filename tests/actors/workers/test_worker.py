@@ -207,8 +207,11 @@ def test_what_waits_is_computed_together_each_for_its_own_task(crew: Crew, monke
 
 
 def test_what_nobody_waits_for_any_more_is_not_computed(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
-    def compute(_: Sequence[object]) -> Sequence[object]:
-        raise AssertionError
+    computed = list[object]()
+
+    def compute(wanted: Sequence[object]) -> Sequence[object]:
+        computed.append(wanted)
+        return wanted
 
     monkeypatch.setitem(JOBS, ValuePortfolio, dataclasses.replace(JOBS[ValuePortfolio], compute=compute))
     late = Probe[Finished | Refused]()
@@ -218,6 +221,7 @@ def test_what_nobody_waits_for_any_more_is_not_computed(crew: Crew, monkeypatch:
     crew.system.settle()
 
     assert [each.code for each in late.received if isinstance(each, Refused)] == ["late"]
+    assert computed == []
     assert crew.system.recorder.crashes == []
 
 
