@@ -99,7 +99,8 @@ def copy(
 ) -> None:
     """Copy a database as it is at this moment, its log included, into one file that needs none.
 
-    Its reader holds one state, so that what is committed meanwhile neither gets in nor makes it begin again.
+    Its reader holds one state, so that what is committed meanwhile neither gets in nor makes it begin again. It is no
+    Reader's: a copy of a large file may last longer than a read, and the log grows for so long.
     """
     with named(source), closing(apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)) as read:
         read.set_busy_timeout(5_000)
