@@ -1,14 +1,14 @@
 """The task coordinator while the database cannot be read: it goes on, and looks again."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
 
 import pytest
 
 from actors.tasks.ordering import LATER
-from messages.addresses import Refused, ReplyTo
-from messages.tasks import CancelTask, Done, Order, Pause, Requeue
+from messages.addresses import Refused
+from messages.tasks import CancelTask, Done, Pause, Requeue
 from storage.home import Home
 from tests.actors.queues import Queues, task
 
@@ -25,9 +25,9 @@ def unreadable(queues: Queues) -> Generator[None]:
     queues.read.path = path
 
 
-@pytest.mark.parametrize("make", [lambda to: CancelTask(1, to), lambda to: Requeue(1, to)])
+@pytest.mark.parametrize("kind", [CancelTask, Requeue])
 def test_an_order_that_cannot_be_decided_on_is_refused_with_the_reason_and_others_go_on(
-    home: Home, make: Callable[[ReplyTo[Any]], Order]
+    home: Home, kind: type[CancelTask | Requeue]
 ) -> None:
     queues = Queues(home).start()
     queues.submit(task("a"))
@@ -35,7 +35,7 @@ def test_an_order_that_cannot_be_decided_on_is_refused_with_the_reason_and_other
     queues.submit(task("b"))
 
     with unreadable(queues):
-        refused: Done | Refused = queues.system.ask(queues.tasks, make, within=10)
+        refused: Done | Refused = queues.system.ask(queues.tasks, partial(kind, 1), within=10)
         done: Done | Refused = queues.system.ask(queues.tasks, lambda to: Pause("data", to), within=10)
         queues.submit(task("c"))
 
