@@ -69,6 +69,7 @@ class Home:
         if self._descriptor is not None:
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, f"{os.getpid()}\n".encode() + (OPEN if opened else b""), 0)
+            os.fsync(self._descriptor)
 
     def unusable(self, error: OSError) -> HomeUnusable:
         """What to raise where something in the home cannot be written or read."""

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 from urllib.parse import quote
@@ -23,6 +23,7 @@ from messages.values import CorrelationId
 from storage import tasks
 from storage.connections import Reader
 from storage.home import Home
+from storage.tasks import TaskRow
 
 GLANCE: Final = 0.25
 """Seconds between two looks at what Claude says."""
@@ -219,8 +220,8 @@ def follow(door: Door, correlation_id: CorrelationId, show: Callable[[str], None
                 after, length = progress.number, len(progress.thinking) + sum(len(each) for _, each in progress.values)
                 said = f"; Claude on {progress.symbol}: {length} characters"
         if (now := time.monotonic()) > looked + HELD_LOOK:
-            if looked and (held := door.held()) is not None:
-                print(f"waiting: {held}", file=sys.stderr)
+            if looked and (why := door.held() or _gated(rows)) is not None:
+                print(f"waiting: {why}", file=sys.stderr)
             looked = now
         show(f"{sum(row.state in rounds.ENDED for row in rows)} of {len(rows)} tasks done{said}")
         door.pause(LOOK)
@@ -228,3 +229,11 @@ def follow(door: Door, correlation_id: CorrelationId, show: Callable[[str], None
         if row.state != "done":
             todo = "`run.py once --again` begins anew" if row.state == "cancelled" else "see `run.py tasks`"
             raise RoundFailed(f"task {row.id} ({row.type}) is {row.state}: {row.error}; {todo}")
+
+
+def _gated(rows: Sequence[TaskRow]) -> str | None:
+    """Why one of them, through no fault of its own, is tried again and again."""
+    for row in rows:
+        if row.state not in rounds.ENDED and row.error is not None and row.error.startswith("down: "):
+            return f"task {row.id}: {row.error.removeprefix('down: ')}"
+    return None

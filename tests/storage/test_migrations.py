@@ -272,6 +272,21 @@ def test_a_home_that_was_killed_and_whose_log_was_taken_away_is_refused_until_so
     open_for_writing(home, FIXED, 0).close()
 
 
+def test_a_home_that_was_killed_and_whose_next_start_was_refused_misses_nothing(home: Home) -> None:
+    killed, after = open_for_writing(home, FIXED, 0), Home(home.path.with_name("after"))
+    after.take()
+    for end in ("", "-wal"):
+        content = home.database.with_name(f"desk.sqlite3{end}").read_bytes()
+        after.database.with_name(f"desk.sqlite3{end}").write_bytes(content)
+    after.note(opened=True)
+    with pytest.raises(WrongHome):
+        open_for_writing(after, FIXED | {"currency": "EUR"}, 0)
+
+    open_for_writing(after, FIXED, 0).close()
+    after.release()
+    killed.close()
+
+
 def test_a_home_that_was_closed_needs_no_log(home: Home) -> None:
     open_for_writing(home, FIXED, 0).close()
     home.release()
