@@ -10,7 +10,7 @@ from typing import Final
 import apsw
 
 from messages.errors import TroupeError
-from storage import ledger
+from storage import audit
 from storage.connections import WHOLE, DatabaseUnusable, Reader, fetch, named
 from storage.home import Home
 from storage.migrations import APPLICATION_ID, SchemaTooNew, WrongHome, fixed_in, known
@@ -135,8 +135,8 @@ def verify(path: Path, named_as: Path | None = None) -> None:
                 )
             if (found := read.rows(tuple[str], "PRAGMA integrity_check(1)")) != [("ok",)]:
                 raise NotABackup(f"{name}: is damaged ({found[0][0].splitlines()[-1]}); choose another backup")
-            if (unbalanced := ledger.unbalanced(read)) is not None:
-                raise NotABackup(f"{name}: transaction {unbalanced} of its ledger does not sum to zero; choose another")
+            if (fault := audit.books(read)) is not None:
+                raise NotABackup(f"{name}: its books are not whole ({fault}); choose another")
         except DatabaseUnusable as error:
             raise NotABackup(f"{name}: cannot be read as a database ({error.__cause__}); choose another") from error
 

@@ -33,6 +33,7 @@ class Home:
         self.backups = self.path / "backups"
         self.socket = self.path / "control.sock"
         self.log = self.path / "desk.log"
+        self.halt = self.path / "HALT"
         self._lock = self.path / "lock"
         self._descriptor: int | None = None
 
@@ -84,6 +85,16 @@ class Home:
         except OSError as error:
             raise self.unusable(error) from error
         return True
+
+    def halted(self) -> str | None:
+        """Why nothing may be sent, if the file HALT is there; where it cannot be looked for, that, too."""
+        try:
+            self.halt.lstat()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            return f"{self.halt} cannot be looked for ({error.strerror})"
+        return f"{self.halt} is there; remove it to trade again"
 
     def owner(self) -> int | None:
         """The process that has this home, as far as it is alive."""

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from actors.console import asking, backups, queues, rounds, talking
+from actors.console import asking, backups, queues, rounds, talking, trading
 from actors.console.access import Access, DeskFailed
 from actors.console.asking import Terms
 from actors.console.backups import Begun
@@ -19,6 +19,7 @@ from actors.console.rounds import LOOK, Asked, RoundFailed
 from actors.console.talking import NotAnswered, Reply, Step, Wanted
 from messages import tasks as queue
 from messages.claude import Progress
+from messages.trading import Said, TradingState
 from messages.values import CorrelationId
 from storage import tasks
 from storage.connections import Reader
@@ -94,6 +95,18 @@ class Door(Protocol):
         """See queues.order."""
         ...
 
+    def say(self, what: trading.What, of: str, reason: str) -> Said:
+        """See trading.say."""
+        ...
+
+    def set_state(self, state: TradingState, scope: str, why: str) -> Said:
+        """See trading.set_state."""
+        ...
+
+    def give(self, wanted: trading.Wanted | None) -> Said:
+        """See trading.give, and take_back where nothing is wanted."""
+        ...
+
     def pause(self, seconds: float) -> None:
         """Wait a little."""
         ...
@@ -146,6 +159,18 @@ class Here:
     def order(self, what: queues.What, of: str) -> queue.Done:
         """See Door."""
         return queues.order(self._access, what, of)
+
+    def say(self, what: trading.What, of: str, reason: str) -> Said:
+        """See Door."""
+        return trading.say(self._access, what, of, reason)
+
+    def set_state(self, state: TradingState, scope: str, why: str) -> Said:
+        """See Door."""
+        return trading.set_state(self._access, state, scope, why)
+
+    def give(self, wanted: trading.Wanted | None) -> Said:
+        """See Door."""
+        return trading.take_back(self._access) if wanted is None else trading.give(self._access, wanted)
 
 
 class There:
@@ -200,6 +225,22 @@ class There:
         """See Door."""
         place = "queues" if what in ("pause", "resume") else "tasks"
         return msgspec.convert(call(self._home.socket, "POST", f"/{place}/{quote(of, safe='')}/{what}", {}), queue.Done)
+
+    def say(self, what: trading.What, of: str, reason: str) -> Said:
+        """See Door."""
+        path = f"/orders/{quote(of, safe='')}/{what}"
+        return msgspec.convert(call(self._home.socket, "POST", path, {"reason": reason}), Said)
+
+    def set_state(self, state: TradingState, scope: str, why: str) -> Said:
+        """See Door."""
+        wanted = {"state": state, "scope": scope, "why": why}
+        return msgspec.convert(call(self._home.socket, "POST", "/trading", wanted), Said)
+
+    def give(self, wanted: trading.Wanted | None) -> Said:
+        """See Door."""
+        return msgspec.convert(
+            call(self._home.socket, "POST", "/mandate", {"mandate": msgspec.to_builtins(wanted)}), Said
+        )
 
     def pause(self, seconds: float) -> None:
         """See Door."""

@@ -142,8 +142,9 @@ class TaskCoordinator:
             self._want(Item(submit=submit, kept=kept))
 
     def _finish(self, finished: Finished) -> None:
-        if self._end(finished.lease):
-            self._want(Item(finished=finished))
+        if (out := self._end(finished.lease)) is not None:
+            about, now = out.run.correlation_id, self._now()
+            self._want(Item(finished=finished, kept=tuple(queues.keep(t, about, now) for t in finished.follow_ups)))
 
     def _give_back(self, lease: Lease, refused: Refused) -> None:
         if (out := self._end(lease)) is not None:

@@ -195,10 +195,15 @@ def spoil(path: Path, sql: str) -> None:
         ("PRAGMA user_version = 9999", SchemaTooNew, "has schema 9999, this release knows"),
         ("PRAGMA application_id = 7", NotABackup, "is not a desk's database"),
         ("UPDATE home SET value = 'csv' WHERE name = 'price_source'", WrongHome, "was begun with price_source = csv"),
-        ("INSERT INTO ledger_entries (transaction_id, account, quantity, amount) VALUES (1, 'cash', 0, 5)",
-         NotABackup, "transaction 1 of its ledger does not sum to zero"),
-        ("INSERT INTO ledger_entries (transaction_id, account, symbol, quantity, amount) "
-         "VALUES (1, 'holdings', 'A', 5, 0)", NotABackup, "transaction 1 of its ledger does not sum to zero"),
+        ("DROP TRIGGER ledger_entries_ours; "
+         "INSERT INTO ledger_entries (transaction_id, account, quantity, amount) VALUES (1, 'cash', 0, 5)",
+         NotABackup, "its books are not whole (ledger_transactions 1: does not sum to zero)"),
+        ("DROP TRIGGER ledger_entries_ours; "
+         "INSERT INTO ledger_entries (transaction_id, account, symbol, quantity, amount, lot) "
+         "VALUES (1, 'holdings', 'A', 5, 0, 'opening 1')",
+         NotABackup, "its books are not whole (ledger_transactions 1: does not sum to zero)"),
+        ("UPDATE ledger_balances SET amount = amount + 1 WHERE account = 'cash'",
+         NotABackup, "its books are not whole (ledger_balances paper cash: has 0 and 7000000001, its "),
         ("DELETE FROM sqlite_schema WHERE name = 'tasks'", DatabaseUnusable, "damaged"),
     ],
 )  # fmt: skip

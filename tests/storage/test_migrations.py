@@ -80,7 +80,10 @@ def test_a_home_of_the_first_schema_is_migrated_with_all_its_rows(home: Home) ->
     open_for_writing(home, FIXED, APRIL).close()
 
     assert schema(home.database)[0] == len(known())
-    assert {table: rows_of(home.database, table) for table in before} == before
+    after = {table: rows_of(home.database, table) for table in before}
+    assert {table: [row[: len(before[table][0])] for row in rows] for table, rows in after.items() if rows} == {
+        table: rows for table, rows in before.items() if rows
+    }
     assert {"ledger_entries", "decisions"} <= {table for table, rows in before.items() if rows}
     assert "claude_questions" in tables_of(home.database)
     [copy] = home.backups.iterdir()
