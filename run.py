@@ -9,15 +9,16 @@ import time
 import tomllib
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import Annotated, Final, Literal
 
 import typer
 
 from actors import process
+from actors.commands import approve, cancel, halt, mandate, orders, reject, resume
+from actors.console.lots_command import lots
+from actors.console.options import HomeOption, JsonOption, home_of
+from actors.console.performance_command import performance
 from messages.errors import TroupeError, sentence
-
-if TYPE_CHECKING:
-    from storage.home import Home
 
 SWITCH: Final = 5e-4
 """Seconds a thread may keep the interpreter. Measured: beside one busy Python thread 8-row commits rise from about 70 a
@@ -32,11 +33,6 @@ app = typer.Typer(
     invoke_without_command=True,
     add_completion=False,
 )
-HomeOption = Annotated[
-    Path | None,
-    typer.Option("--home", help="The directory of the desk's state.", show_default="./desk", readable=False),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def main() -> None:
@@ -92,7 +88,7 @@ def once(
     from actors.console.report import FAILED, report
     from actors.console.rounds import Asked
 
-    with process.door(_home(context, home)) as door:
+    with process.door(home_of(context, home)) as door:
         terminal.opening(door.source, json=json)
         mode = "off" if claude == "off" else terminal.consent(door, claude, terminal.round_terms)
         with terminal.progress("Running a round") as show:
@@ -118,7 +114,7 @@ def ask(
     from actors.console import terminal
     from actors.console.talking import Wanted
 
-    with process.door(_home(context, home)) as door:
+    with process.door(home_of(context, home)) as door:
         terminal.opening(door.source, json=json)
         terminal.consent(door, "auto", terminal.question_terms)
         terminal.answer(door.ask(Wanted(question)), json=json, hindsight=door.source == "sample")
@@ -131,7 +127,7 @@ def chat(context: typer.Context, home: HomeOption = None) -> None:
     from actors.console.asking import NOT_AGREED
     from actors.console.talking import NotAnswered, Wanted
 
-    with process.door(_home(context, home)) as door:
+    with process.door(home_of(context, home)) as door:
         terminal.opening(door.source, json=False)
         if terminal.consent(door, "auto", terminal.question_terms) == "off":
             raise TroupeError(NOT_AGREED)
@@ -155,7 +151,7 @@ def import_(
     from actors.console.imports import read_file
 
     text = read_file(file)
-    with process.door(_home(context, home)) as door:
+    with process.door(home_of(context, home)) as door:
         terminal.opening(door.source, json=json)
         done = door.import_holdings(text, str(file))
     if json:
@@ -182,7 +178,7 @@ def tasks(
     from storage import task_orders
     from storage import tasks as stored
 
-    place = _home(context, home)
+    place = home_of(context, home)
     wishes: dict[queues.What, str | None] = {"pause": pause, "resume": resume, "cancel": cancel, "requeue": requeue}
     wanted: list[tuple[queues.What, str]] = [(what, of) for what, of in wishes.items() if of is not None]
     if len(wanted) + (task is not None) > 1:
@@ -207,20 +203,22 @@ def tasks(
 @app.command()
 def why(
     context: typer.Context,
-    id: Annotated[str, typer.Argument(help="A recommendation's id, or how it begins.")],  # noqa: A002
+    id: Annotated[str, typer.Argument(help="The id of a recommendation or an order, or how it begins.")],  # noqa: A002
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show how a recommendation came about."""
-    from actors.console import terminal, views
+    """Show how a recommendation or an order came about, and what became of it."""
+    from actors.console import terminal, trading, views
+    from actors.console.trading_pages import print_why_order
 
-    read, source = process.reader(_home(context, home))
+    read, source = process.reader(home_of(context, home))
     terminal.opening(source, json=json)
+    if trading.is_order(read, id):
+        order = trading.why_order(read, id, source)
+        terminal.as_json(order) if json else print_why_order(order)
+        return
     found = views.why(read, id, source)
-    if json:
-        terminal.as_json(found)
-    else:
-        terminal.print_why(found)
+    terminal.as_json(found) if json else terminal.print_why(found)
 
 
 @app.command()
@@ -231,7 +229,7 @@ def status(context: typer.Context, home: HomeOption = None, json: JsonOption = F
     from actors.console import terminal, views
     from actors.console.client import NoAnswer, call
 
-    place = _home(context, home)
+    place = home_of(context, home)
     read, source = process.reader(place)
     terminal.opening(source, json=json)
     try:
@@ -260,7 +258,7 @@ def claude_(
     from actors.console.pages import print_claude
     from actors.settings import reading
 
-    place = _home(context, home)
+    place = home_of(context, home)
     read, source = process.reader(place)
     terminal.opening(source, json=json)
     if reset:
@@ -282,7 +280,7 @@ def backup(context: typer.Context, home: HomeOption = None, json: JsonOption = F
     from actors.console import doors, terminal
     from storage.backups import part_of
 
-    place = _home(context, home)
+    place = home_of(context, home)
     process.reader(place)
     with process.door(place) as door:
         terminal.opening(door.source, json=json)
@@ -312,7 +310,7 @@ def restore(
     """Put a backup in the place of the database, which is kept beside it; not while a desk runs."""
     from actors.console import terminal
 
-    place = _home(context, home)
+    place = home_of(context, home)
     with terminal.progress("Verifying"):
         kept = process.restored(place, file)
     if json:
@@ -323,7 +321,12 @@ def restore(
 
 
 @app.command()
-def doctor(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+def doctor(
+    context: typer.Context,
+    home: HomeOption = None,
+    json: JsonOption = False,
+    audit: Annotated[bool, typer.Option("--audit", help="Check each entry and decision and the hash chain.")] = False,
+) -> None:
     """Check this machine, this home and the Claude program, without a question, and say what to do."""
     from actors.claude.environment import endpoint
     from actors.claude.login import login, versions
@@ -332,14 +335,11 @@ def doctor(context: typer.Context, home: HomeOption = None, json: JsonOption = F
     from actors.console.pages import print_doctor
     from actors.settings import reading
 
-    place = _home(context, home)
+    place = home_of(context, home)
     with terminal.progress("Checking"):
         world = World(partial(reading.load, place), versions, partial(login, place), endpoint())
-        examined = examine(place, world)
-    if json:
-        terminal.as_json(examined)
-    else:
-        print_doctor(examined)
+        examined = examine(place, world, whole=audit)
+    terminal.as_json(examined) if json else print_doctor(examined)
     if examined.verdict == "error":
         raise typer.Exit(1)
 
@@ -351,12 +351,13 @@ def grounding(context: typer.Context, home: HomeOption = None, json: JsonOption 
     from actors.console.grounding import measured
     from actors.console.pages import print_grounding
 
-    place = _home(context, home)
+    place = home_of(context, home)
     found = measured(process.reader(place)[0] if place.holds_a_desk() else None)
-    if json:
-        terminal.as_json(found)
-    else:
-        print_grounding(found)
+    terminal.as_json(found) if json else print_grounding(found)
+
+
+for _command in (orders, approve, reject, cancel, mandate, halt, resume, lots, performance):
+    app.command()(_command)
 
 
 @app.command(name="serve")
@@ -366,7 +367,7 @@ def serve(context: typer.Context, home: HomeOption = None) -> None:
     from actors.console.access import DeskRefused
     from actors.console.imports import import_sample
 
-    place = _home(context, home)
+    place = home_of(context, home)
     signals = list[int]()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: os._exit(128 + number) if signals else signals.append(number))
@@ -384,12 +385,6 @@ def serve(context: typer.Context, home: HomeOption = None) -> None:
         failed = None if signals else desk.system.failed.result()
     if failed:
         process.run_anew(failed, lambda: bool(signals))
-
-
-def _home(context: typer.Context, home: Path | None) -> "Home":
-    from storage.home import Home
-
-    return Home(home or context.obj or Path("desk"))
 
 
 if __name__ == "__main__":

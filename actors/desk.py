@@ -1,54 +1,40 @@
 """The company: who exists, who knows whom, in which order they start and stop."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
+from actors.brokers import paper
 from actors.bus import Bus, Route
-from actors.claude.gateway import ClaudeGateway
-from actors.claude.gateway import Message as ClaudeMessage
-from actors.claude.sessions import Sessions
+from actors.claude import gateway
 from actors.console.access import Access
 from actors.database import DatabaseWriter
+from actors.domain.costs import costs
+from actors.edges import Edges
 from actors.kernel.edges import Promise
-from actors.kernel.system import STOP_DESK, System
+from actors.kernel.system import STOP_DESK
 from actors.market.coordinator import MarketCoordinator
 from actors.market.folder import FolderSource
 from actors.market.sample import SampleSource
 from actors.research.coordinator import ResearchCoordinator
 from actors.settings.reading import Settings
-from actors.tasks.coordinator import Message as TaskMessage
-from actors.tasks.coordinator import TaskCoordinator
+from actors.tasks import coordinator as queues
 from actors.tasks.hands import FREE
 from actors.tasks.terms import Terms
-from actors.trading.coordinator import TradingCoordinator
+from actors.trading import coordinator as trading
+from actors.trading.judging import Judge
 from actors.workers.jobs import Known
-from actors.workers.places import Here, Places
+from actors.workers.places import Here
 from actors.workers.worker import WAITS, Worker
-from messages import console, database, market, research, trading
-from messages.addresses import Down, Ref, Refused, ReplyTo
-from messages.database import Committed, Write
+from messages import console, database, market, research, tasks
+from messages.addresses import Down, Ref
+from messages.database import Write
 from messages.events import EVENTS
-from messages.tasks import Backup, ComputeFacts, Drain, Recommend, RefreshBars, Run, ValuePortfolio, Work
+from storage import ledger
 from storage.connections import Operations, Reader
 from storage.home import Home
 
 TOLD: Final = "it was told to stop"
 """Why a desk stops that nothing is wrong with."""
-
-
-@dataclass(frozen=True, slots=True)
-class Edges:
-    """The world, handed in: how actors are run and on which clock, chance, from 0 to 1, Claude's programs, and where
-    workers have jobs computed: those in Python, and of the others those that are pure.
-
-    `system` is given what it publishes with and what it flushes with.
-    """
-
-    system: Callable[[Callable[[object], None], Callable[[ReplyTo[Committed | Refused]], None]], System]
-    chance: Callable[[], float]
-    sessions: Callable[[Reader], Sessions]
-    places: Callable[[Settings], Places]
 
 
 class Desk:
@@ -57,25 +43,27 @@ class Desk:
     def __init__(self, home: Home, settings: Settings, edges: Edges, *, serve: bool) -> None:
         # Addresses first, so that anyone can know anyone.
         self.database = Ref[database.Message]("database")
-        self.tasks = Ref[TaskMessage]("tasks")
-        self.workers = Ref[Run]("workers")
-        self.processes = Ref[Run]("processes")
-        self.waits = Ref[Run]("waits")
+        self.tasks = Ref[queues.Message]("tasks")
+        self.workers = Ref[tasks.Run]("workers")
+        self.processes = Ref[tasks.Run]("processes")
+        self.waits = Ref[tasks.Run]("waits")
         self.source = Ref[market.SourceMessage]("source")
         self.market = Ref[market.Message]("market")
-        self.claude = Ref[ClaudeMessage]("claude")
+        self.claude = Ref[gateway.Message]("claude")
         self.research = Ref[research.Message]("research")
         self.trading = Ref[trading.Message]("trading")
+        self.broker = Ref[paper.Message]("broker")
         self.console = Ref[console.Message]("console")
 
         # Which task is whose work, how many seconds it may take, and how often it is tried.
         answered_within = 4 * settings.claude.answer_within + 60  # a line of two, each with a repair
-        work: dict[type[Work], Terms] = {
-            RefreshBars: Terms(self.market, 120, back_off=2.0),
-            ValuePortfolio: Terms(self.processes, 60),
-            ComputeFacts: Terms(self.workers, 60),
-            Backup: Terms(self.waits, 3_600),
-            Recommend: Terms(self.research, answered_within, gives_up=self.research),
+        work: dict[type[tasks.Work], Terms] = {
+            tasks.RefreshBars: Terms(self.market, 120, back_off=2.0),
+            tasks.ValuePortfolio: Terms(self.processes, 60),
+            tasks.ComputeFacts: Terms(self.workers, 60),
+            tasks.Backup: Terms(self.waits, 3_600),
+            tasks.Recommend: Terms(self.research, answered_within, gives_up=self.research),
+            **dict.fromkeys((tasks.StageOrder, tasks.Reconcile), Terms(self.trading, 120)),
         }
         # Who is told of what. Nothing that must happen hangs on it.
         watching = (self.console,) if serve else ()
@@ -91,13 +79,13 @@ class Desk:
         self.system = system = edges.system(self.bus.publish, lambda settled: self.database.tell(Write((), settled)))
         read = Reader(home.database, system.clock.monotonic)
         about = settings.source, settings.currency, settings.watch, settings.claude, self.operations, settings.backups
-        self.access = Access(system, self.tasks, self.trading, self.source, self.claude, read, *about)
-        add, crew, utc = system.add, system.add_crew, system.clock.utc
+        add, crew, utc, terms = system.add, system.add_crew, system.clock.utc, settings.trading
+        self.access = Access(system, self.tasks, self.trading, self.source, self.claude, read, *about, terms.broker)
         fixed = {"price_source": settings.source, "currency": settings.currency}
         kept = self.operations, read.end_old_snapshots
         add(self.database, lambda me: DatabaseWriter(me, home, fixed, *kept), STOP_DESK)
-        policy = FREE, edges.chance, settings.keep_tasks
-        add(self.tasks, lambda me: TaskCoordinator(me, self.database, work, read, *policy), STOP_DESK)
+        given = work, read, FREE, edges.chance, settings.keep_tasks
+        add(self.tasks, lambda me: queues.TaskCoordinator(me, self.database, *given), STOP_DESK)
         # Numbers in few threads, since they give up the interpreter's lock; Python, which holds it, in processes.
         known, places = Known(read, settings.currency, self.tasks.tell), edges.places(settings)
         crew(self.workers, lambda take: Worker(take, places.pure(), known, utc), settings.threads)
@@ -106,9 +94,12 @@ class Desk:
         add(self.source, lambda me: SampleSource() if settings.source == "sample" else FolderSource(settings.folder))
         add(self.market, lambda me: MarketCoordinator(me, self.source, read))
         here, sessions = self.claude, edges.sessions(read)
-        add(here, lambda me: ClaudeGateway(me, here, self.database, sessions, settings.claude, read))
-        add(self.research, lambda me: ResearchCoordinator(me, here, settings.claude, read))
-        add(self.trading, lambda me: TradingCoordinator(me, self.database), STOP_DESK)
+        add(here, lambda me: gateway.ClaudeGateway(me, here, self.database, sessions, settings.claude, read))
+        add(self.research, lambda me: ResearchCoordinator(me, here, settings.claude, read, terms.analysts))
+        judge = Judge(read, terms, settings.risk, home.halted)
+        on_paper = partial(ledger.began_with, read), home.halted, costs(terms.costs, terms.volume_share)
+        add(self.broker, lambda me: paper.PaperBroker(me, self.database, self.trading, read, *on_paper))
+        add(self.trading, lambda me: trading.TradingCoordinator(me, self.database, self.broker, judge, read), STOP_DESK)
         if serve:
             from actors.console.console import Console  # brings a web server, 0.2 s that `once` does not need
 
@@ -127,6 +118,6 @@ class Desk:
         self.told_to_stop()
         if self.system.failed.result() == TOLD:  # what is not settled in time is queued again at the next start
             drained = Promise()
-            self.tasks.tell(Drain(drained))
+            self.tasks.tell(tasks.Drain(drained))
             self.system.wait(self._grace / 2, drained.future)
         return self.system.stop(grace=self._grace / 2)

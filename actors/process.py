@@ -61,7 +61,8 @@ def door(home: "Home") -> "Generator[Door]":
 def desk_in(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, CountingHooks]]":
     """A desk in this process, stopped whatever happens."""
     from actors.claude.programs import Programs
-    from actors.desk import Desk, Edges
+    from actors.desk import Desk
+    from actors.edges import Edges
     from actors.kernel.system import System
     from actors.settings import reading
     from telemetry.hooks import CountingHooks

@@ -56,7 +56,19 @@ class Backup:
     keep: int
 
 
-Work = RefreshBars | ValuePortfolio | ComputeFacts | Recommend | Backup
+@dataclass(frozen=True, slots=True)
+class StageOrder:
+    """Make an order of this decision, if one arises from it, and let it wait for a yes."""
+
+    decision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reconcile:
+    """Compare what the broker says of the account with the books, and adopt, correct or halt."""
+
+
+Work = RefreshBars | ValuePortfolio | ComputeFacts | Recommend | Backup | StageOrder | Reconcile
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +128,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """It is done once these effects are committed, which happens in one transaction with its completion."""
+    """It is done once these effects are committed, which happens in one transaction with its completion.
+
+    So are the tasks that follow from it, which belong together with it.
+    """
 
     lease: Lease
     effects: tuple[Statement, ...]
+    follow_ups: tuple[NewTask, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,45 @@
-"""What the trading coordinator is asked, and what it answers: holdings, and what they are worth."""
+"""What the trading coordinator is asked, and what it answers: holdings, what they are worth, and orders."""
 
 import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
+from typing import Literal
 
+from messages import broker
 from messages.addresses import Refused, ReplyTo
+from messages.broker import ClientId, Ticket
 from messages.database import Committed, WritesHeld, WritesResumed
+from messages.tasks import Run
 from messages.values import CorrelationId, Symbol
+
+
+class TradingState(StrEnum):
+    """What may be sent: all that the checks let through, only what makes a position smaller, or nothing."""
+
+    ACTIVE = "ACTIVE"
+    REDUCING = "REDUCING"
+    HALTED = "HALTED"
+
+
+@dataclass(frozen=True, slots=True)
+class TradingTerms:
+    """How this desk trades; what bounds it stands in `actors.domain.risk.Limits`.
+
+    A call of an analyst that is not among `analysts` is shown, not staged. A BUY raises to `target_weight`, a share of
+    the equity; a difference of `band` of it or less is left alone. Of the equity `risk_per_trade` may be lost between
+    price and stop, and `volume_share` of a session's volume may be ours. `costs` names the paper broker's preset.
+    """
+
+    analysts: tuple[Literal["claude", "rules"], ...] = ("claude",)
+    broker: Literal["paper"] = "paper"
+    approval_hours: int = 24
+    reconcile_minutes: int = 5
+    costs: Literal["none", "us_retail", "us_per_share", "per_cent"] = "us_retail"
+    volume_share: Decimal = Decimal("0.1")
+    target_weight: Decimal = Decimal("0.05")
+    band: Decimal = Decimal("0.01")
+    risk_per_trade: Decimal = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,4 +135,115 @@ class Weights:
     returns: PortfolioReturns | None = None
 
 
-Message = Import | Committed | Refused | WritesHeld | WritesResumed
+class OrderState(StrEnum):
+    """How far an order is. From `approved` on it may be at the broker; the last seven are ends."""
+
+    STAGED = "staged"
+    APPROVED = "approved"
+    WORKING = "working"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    LAPSED = "lapsed"
+    REFUSED = "refused"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    DENIED = "denied"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order as it is kept. `ticket.client_id` is its id; `price` is the quote it was sized at.
+
+    `why` says what sized it, or what ended it; `approved_by` is `person` or `mandate`, `mandate` that one's hash.
+    """
+
+    ticket: Ticket
+    decision: str
+    correlation_id: CorrelationId
+    broker: str
+    state: OrderState
+    filled: Decimal
+    price: Decimal
+    why: str
+    staged_at: int
+    expires_at: int
+    approved_by: str | None = None
+    mandate: str | None = None
+
+    @property
+    def id(self) -> ClientId:
+        """What tells it from all others, here and at the broker."""
+        return self.ticket.client_id
+
+    @property
+    def is_leg(self) -> bool:
+        """Whether it protects a position, and so is the broker's to begin and to end."""
+        return "-" in self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """A person says yes to a staged order; it is looked at anew, and sent."""
+
+    order: ClientId
+    reply_to: ReplyTo["Said | Refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A person says no; the reason goes into the next question about the symbol."""
+
+    order: ClientId
+    reason: str
+    reply_to: ReplyTo["Said | Refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Have the rest of an order cancelled."""
+
+    order: ClientId
+    reply_to: ReplyTo["Said | Refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class SetState:
+    """Halt, reduce or resume, for `all` or for one broker. HALTED also has all working orders cancelled."""
+
+    scope: str
+    state: TradingState
+    why: str
+    reply_to: ReplyTo["Said | Refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class GiveMandate:
+    """What a person allows to be ordered without a yes from now on; its text and hash as `actors.domain.mandates` has
+    them. Without a text none is given any more."""
+
+    text: str | None
+    hash: str
+    reply_to: ReplyTo["Said | Refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """It is on disk; the sentence says what was done."""
+
+    sentence: str
+
+
+Instruction = Approve | Reject | Withdraw | SetState | GiveMandate
+Request = Import | Instruction
+Message = (
+    Request
+    | Run
+    | broker.Executed
+    | broker.Found
+    | broker.Absent
+    | broker.Viewed
+    | Committed
+    | Refused
+    | WritesHeld
+    | WritesResumed
+)

@@ -1,6 +1,6 @@
 """Words that everyone uses: symbols, ids, exact amounts."""
 
-from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final, NewType
 
 Symbol = NewType("Symbol", str)
@@ -13,6 +13,10 @@ UNIT: Final = Decimal("1e-9")
 """The smallest amount there is: of a currency, of a price of an order, of a quantity."""
 LARGEST: Final = 2**63 - 1
 """The largest stored amount, in units; 9.2 thousand million whole ones."""
+_PER_ONE: Final = 10**9
+_MOST: Final = LARGEST * UNIT
+_WIDE: Final = Context(prec=60)
+"""Handed to each step: to make it the thread's own for a moment takes 6 µs, five times the arithmetic."""
 
 
 class OutOfRange(ValueError):
@@ -21,14 +25,12 @@ class OutOfRange(ValueError):
 
 def to_units(amount: Decimal) -> int:
     """The amount in units of 1e-9, rounded half to even. Raises OutOfRange where it is not a number or too large."""
-    if not amount.is_finite() or amount.copy_abs() >= LARGEST * UNIT:
+    if not amount.is_finite() or amount.copy_abs() >= _MOST:
         raise OutOfRange(f"{amount} is not an amount between -9.2e9 and 9.2e9")
-    with localcontext(prec=60):
-        return int((amount / UNIT).to_integral_value(ROUND_HALF_EVEN))
+    return int(amount.scaleb(9, _WIDE).to_integral_value(ROUND_HALF_EVEN))
 
 
 def from_units(units: int) -> Decimal:
     """The exact amount that `to_units` stored, without trailing zeros after the point."""
-    with localcontext(prec=60):
-        amount = (units * UNIT).normalize()
-        return amount.quantize(Decimal(1)) if amount == amount.to_integral_value() else amount
+    whole, rest = divmod(units, _PER_ONE)
+    return Decimal(units).scaleb(-9, _WIDE).normalize(_WIDE) if rest else Decimal(whole)

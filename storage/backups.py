@@ -3,14 +3,14 @@
 import datetime as dt
 import os
 from collections.abc import Callable, Generator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 import apsw
 
 from messages.errors import TroupeError
-from storage import ledger
+from storage import audit
 from storage.connections import WHOLE, DatabaseUnusable, Reader, fetch, named
 from storage.home import Home
 from storage.migrations import APPLICATION_ID, SchemaTooNew, WrongHome, fixed_in, known
@@ -71,8 +71,10 @@ def part_of(target: Path) -> Path:
 def restore(home: Home, file: Path, fixed: Mapping[str, str], utc: int) -> Path | None:
     """Put a verified copy of this file in the place of the home's database, which is ours; where that is kept.
 
-    Killed at any point the home has the one or the other, whole. Raises DatabaseUnusable, NotABackup, SchemaTooNew,
-    WrongHome; then the home is as before. `fixed` is what may never change within one home.
+    Killed at any point the home has the one or the other, whole. One that is damaged lacks its log for a moment: both
+    are kept under the other name by then, and a desk that is started says that the log is missing. Raises
+    DatabaseUnusable, NotABackup, SchemaTooNew, WrongHome; then the home is as before. `fixed` is what may never change
+    within one home.
     """
     if not file.is_file():
         raise NotABackup(f"{file}: there is no such file; `run.py backup` makes them, under {home.backups}")
@@ -84,8 +86,8 @@ def restore(home: Home, file: Path, fixed: Mapping[str, str], utc: int) -> Path 
             verify(part, file)
             _agree(part, file, fixed)
             kept = _set_aside(home, utc) if home.holds_a_desk() else None
-            home.note(opened=False)  # what the last desk has left open is set aside
             _rename(part, home.database)
+            home.note(opened=False)  # what the last desk has left open is set aside
         finally:
             part.unlink(missing_ok=True)
     return kept
@@ -99,7 +101,8 @@ def copy(
 ) -> None:
     """Copy a database as it is at this moment, its log included, into one file that needs none.
 
-    Its reader holds one state, so that what is committed meanwhile neither gets in nor makes it begin again.
+    Its reader holds one state, so that what is committed meanwhile neither gets in nor makes it begin again. It is no
+    Reader's: a copy of a large file may last longer than a read, and the log grows for so long.
     """
     with named(source), closing(apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)) as read:
         read.set_busy_timeout(5_000)
@@ -132,8 +135,8 @@ def verify(path: Path, named_as: Path | None = None) -> None:
                 )
             if (found := read.rows(tuple[str], "PRAGMA integrity_check(1)")) != [("ok",)]:
                 raise NotABackup(f"{name}: is damaged ({found[0][0].splitlines()[-1]}); choose another backup")
-            if (unbalanced := ledger.unbalanced(read)) is not None:
-                raise NotABackup(f"{name}: transaction {unbalanced} of its ledger does not sum to zero; choose another")
+            if (fault := audit.books(read)) is not None:
+                raise NotABackup(f"{name}: its books are not whole ({fault}); choose another")
         except DatabaseUnusable as error:
             raise NotABackup(f"{name}: cannot be read as a database ({error.__cause__}); choose another") from error
 
@@ -156,24 +159,36 @@ def _set_aside(home: Home, utc: int) -> Path:
     log, index = (database.with_name(f"{database.name}-{end}") for end in ("wal", "shm"))
     try:
         with closing(apsw.Connection(str(database))) as connection:
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)  # or else closing takes a damaged one's log
             fetch(connection, "SELECT count(*) FROM sqlite_schema")  # before a first read it knows of no log
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        if log.exists() and log.stat().st_size:
-            raise DatabaseUnusable(f"database {database}: its log cannot be brought into it; run the desk once before")
+            if log.exists() and log.stat().st_size:
+                raise DatabaseUnusable(
+                    f"database {database}: its log cannot be brought into it; run the desk once before"
+                )
+            home.note(opened=False)  # all is in the file, so that nobody misses the log when it goes now
     except apsw.BusyError as error:
         raise DatabaseUnusable(f"database {database}: somebody reads it; try again when they have ended") from error
     except WHOLE:  # it is damaged, which may be why it is replaced: its log is kept as it is
-        with suppress(FileNotFoundError):
-            os.link(log, kept.with_name(f"{kept.name}-wal"))
+        if log.exists():
+            home.note(opened=True)  # between here and the rename it has no log, and is not to be taken for whole
+            (kept_log := kept.with_name(f"{kept.name}-wal")).unlink(missing_ok=True)
+            os.link(log, kept_log)
     os.link(database, kept)
-    log.unlink(missing_ok=True)  # or else it would be taken for the new one's
+    _sync(home.path)
+    log.unlink(missing_ok=True)  # before the rename, or else it would be taken for the new one's
     index.unlink(missing_ok=True)
     return kept
 
 
 def _rename(part: Path, target: Path) -> None:
     part.replace(target)
-    descriptor = os.open(target.parent, os.O_RDONLY)
+    _sync(target.parent)
+
+
+def _sync(directory: Path) -> None:
+    """Have its entries on the disk."""
+    descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -7,6 +7,7 @@ sessions in days since 1970, so that each column is read in place. Measured agai
 import datetime as dt
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -70,6 +71,60 @@ def last_session(read: Reader, symbol: Symbol) -> dt.date | None:
         return None
     bars = load(read, symbol, dt.date(year, 12, 31), 0)
     return None if bars is None else bars.sessions[-1].item()
+
+
+def stand(read: Reader) -> dict[Symbol, tuple[int, bytes]]:
+    """Of each symbol the last year there is, and what tells whether its bars have changed."""
+    sql = "SELECT symbol, max(year), digest FROM bars GROUP BY symbol"  # the digest is that of the greatest year
+    return {Symbol(symbol): (year, digest) for symbol, year, digest in read.rows(tuple[str, int, bytes], sql)}
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The newest bar of a symbol: its session, what it closed at, and how many shares changed hands."""
+
+    session: dt.date
+    close: float
+    volume: float
+
+
+def last(read: Reader, symbol: Symbol) -> Last | None:
+    """The newest bar there is."""
+    if (session := last_session(read, symbol)) is None:
+        return None
+    found = load(read, symbol, session, 0)
+    assert found is not None, symbol
+    return Last(session, float(found.close[-1]), float(found.volume[-1]))
+
+
+def sessions(read: Reader, since: dt.date) -> list[dt.date]:
+    """All sessions in which any symbol has a bar, in order, from the calendar year before that day's on.
+
+    Where there are none any more by then, those of the last year there is. Symbols of one exchange have the same
+    sessions, so of thousands a few arrays are left to look at.
+    """
+    rows = read.rows(
+        tuple[bytes],
+        f"""SELECT DISTINCT substr(columns, 1 + length(columns) / {WIDTH} * {WIDTH - 4}) FROM bars
+        WHERE year >= min(?, (SELECT max(year) FROM bars))""",
+        since.year - 1,
+    )
+    days = np.unique(np.concatenate([np.frombuffer(packed, "<i4") for (packed,) in rows] or [np.array([], "<i4")]))
+    found: list[dt.date] = days.astype("datetime64[D]").tolist()
+    return found
+
+
+def newest(read: Reader, symbol: Symbol) -> tuple[int, bytes] | None:
+    """The last year of which there are bars, and what tells whether they have changed."""
+    sql = "SELECT year, digest FROM bars WHERE symbol = ? ORDER BY year DESC LIMIT 1"
+    return next(iter(read.rows(tuple[int, bytes], sql, symbol)), None)
+
+
+def market_time(read: Reader) -> dt.date | None:
+    """The newest session of all symbols; None without any bar."""
+    sql = "SELECT substr(columns, -4) FROM bars WHERE year = (SELECT max(year) FROM bars)"  # its last session
+    days = [int.from_bytes(tail, "little") for (tail,) in read.rows(tuple[bytes], sql)]
+    return dt.date(1970, 1, 1) + dt.timedelta(max(days)) if days else None
 
 
 def symbols(read: Reader) -> list[str]:

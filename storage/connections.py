@@ -104,12 +104,16 @@ INFINITE: Final = float("inf")
 
 
 class _Line:
-    """A connection, and since when somebody reads on it."""
+    """A connection, and since when somebody reads on it.
 
-    __slots__ = ("_monotonic", "_oldest", "began", "execute", "raw", "snapshot")
+    In `quiet` is a token while a snapshot is held in which nothing is read; whoever has taken it, to read, to let go or
+    to end what is too old, is alone with the connection.
+    """
+
+    __slots__ = ("_monotonic", "_oldest", "began", "execute", "quiet", "raw")
 
     def __init__(self, path: Path, monotonic: Callable[[], float], oldest: float) -> None:
-        self._monotonic, self._oldest, self.began, self.snapshot = monotonic, oldest, INFINITE, False
+        self._monotonic, self._oldest, self.began, self.quiet = monotonic, oldest, INFINITE, SimpleQueue[bool]()
         self.raw = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         self.raw.set_busy_timeout(5_000)
         for pragma in ("query_only=ON", "mmap_size=268435456"):
@@ -124,6 +128,12 @@ class _Line:
     def too_old(self) -> bool:
         """Whether it is to be ended."""
         return self.age() > self._oldest
+
+    def end(self) -> None:
+        """End the snapshot, if there is one."""
+        with suppress(apsw.Error):  # whose snapshot cannot be ended is closed when it is given back
+            if self.raw.in_transaction:
+                fetch(self.raw, "ROLLBACK")
 
 
 class Reader:
@@ -164,14 +174,15 @@ class Reader:
         """
         line = self._borrow()
         try:
-            fetch(line.raw, "BEGIN")
-            line.snapshot = True
-            yield _Snapshot(self, line)
+            with named(self.path):
+                fetch(line.raw, "BEGIN")
+            line.quiet.put(True)
+            try:
+                yield _Snapshot(self, line)
+            finally:
+                line.quiet.get()  # whoever was ending it has done so by then, and will not end the next one
+                line.end()
         finally:
-            line.snapshot = False
-            if line.raw.in_transaction:
-                with suppress(apsw.Error):  # it is being ended at this moment
-                    fetch(line.raw, "ROLLBACK")
             self._give_back(line)
 
     def damage(self) -> str | None:
@@ -186,9 +197,13 @@ class Reader:
     def end_old_snapshots(self) -> None:
         """End snapshots that are too old though nothing is read in them; a read that runs ends itself."""
         for line in list(self._lines):
-            if line.snapshot and line.too_old():
-                with suppress(apsw.Error):  # a read runs in it
-                    fetch(line.raw, "ROLLBACK")
+            with suppress(Empty):
+                token = line.quiet.get_nowait()
+                try:
+                    if line.too_old():
+                        line.end()
+                finally:
+                    line.quiet.put(token)
 
     def close(self) -> None:
         """Close what nobody reads on."""
@@ -231,7 +246,9 @@ class Reader:
 
     def _give_back(self, line: _Line) -> None:
         line.began = INFINITE
-        if len(self._idle) < POOL:  # of several at once each may see room: a few more do no harm
+        if (
+            len(self._idle) < POOL and not line.raw.in_transaction
+        ):  # of several at once each may see room: a few more do no harm
             self._idle.append(line)
         else:
             self._drop(line)
@@ -250,11 +267,15 @@ class _Snapshot(Reader):
     def rows(self, kind: type[R], sql: str, *values: SqlValue) -> list[R]:
         """See Reader."""
         try:
+            token = self._line.quiet.get_nowait()
+        except Empty:  # it is being ended, or over
+            raise self._of.too_old() from None
+        try:
+            if not self._line.raw.in_transaction:  # it was ended before: this would be another state
+                raise self._of.too_old()
             found = self._of.fetched(self._line, sql, values)
-        except apsw.ThreadingViolationError as error:  # it is being ended
-            raise self._of.too_old() from error
-        if not self._line.raw.in_transaction:  # it was ended before: this was another state
-            raise self._of.too_old()
+        finally:
+            self._line.quiet.put(token)
         return typed(kind, found)
 
     @contextmanager

@@ -21,9 +21,14 @@ class DecisionRecord:
     at: int
 
 
+def id_of(decision: Decision, correlation_id: CorrelationId) -> str:
+    """Its id follows from the round and the symbol, so that whoever decides again decides the same."""
+    return hashlib.sha256(f"{correlation_id} {decision.symbol}".encode()).hexdigest()[:12]
+
+
 def insert(decision: Decision, correlation_id: CorrelationId, now: int) -> Statement:
-    """Keep it. Its id follows from the round and the symbol, so that whoever decides again decides the same."""
-    id_ = hashlib.sha256(f"{correlation_id} {decision.symbol}".encode()).hexdigest()[:12]
+    """Keep it."""
+    id_ = id_of(decision, correlation_id)
     return Statement(
         "INSERT INTO decisions (id, correlation_id, symbol, version, payload, at) VALUES (?, ?, ?, ?, ?, ?)",
         (id_, correlation_id, decision.symbol, *encode(decision), now),
@@ -33,6 +38,11 @@ def insert(decision: Decision, correlation_id: CorrelationId, now: int) -> State
 def together(read: Reader, correlation_id: CorrelationId) -> list[DecisionRecord]:
     """All decisions of a round, in order of symbol. Raises Undecodable."""
     return _records(read, "WHERE correlation_id = ? ORDER BY symbol", correlation_id)
+
+
+def by_id(read: Reader, id_: str) -> DecisionRecord | None:
+    """The decision of this id. Raises Undecodable."""
+    return next(iter(_records(read, "WHERE id = ?", id_)), None)
 
 
 def starting_with(read: Reader, prefix: str) -> list[DecisionRecord]:

@@ -33,6 +33,7 @@ class Home:
         self.backups = self.path / "backups"
         self.socket = self.path / "control.sock"
         self.log = self.path / "desk.log"
+        self.halt = self.path / "HALT"
         self._lock = self.path / "lock"
         self._descriptor: int | None = None
 
@@ -69,6 +70,7 @@ class Home:
         if self._descriptor is not None:
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, f"{os.getpid()}\n".encode() + (OPEN if opened else b""), 0)
+            os.fsync(self._descriptor)
 
     def unusable(self, error: OSError) -> HomeUnusable:
         """What to raise where something in the home cannot be written or read."""
@@ -83,6 +85,16 @@ class Home:
         except OSError as error:
             raise self.unusable(error) from error
         return True
+
+    def halted(self) -> str | None:
+        """Why nothing may be sent, if the file HALT is there; where it cannot be looked for, that, too."""
+        try:
+            self.halt.lstat()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            return f"{self.halt} cannot be looked for ({error.strerror})"
+        return f"{self.halt} is there; remove it to trade again"
 
     def owner(self) -> int | None:
         """The process that has this home, as far as it is alive."""

@@ -1,99 +1,306 @@
-"""The ledger: tables `ledger_transactions` and `ledger_entries`, append-only double entries in units of 1e-9."""
+"""The ledger: double entries in units of 1e-9, append-only, and what they sum to by account and by lot.
 
+A transaction with all its entries is one row inserted into the view `ledger_bookings`, whose trigger writes both, keeps
+the sums and chains it (storage/chain.py). One that is there already, by its broker and its reference, changes nothing.
+"""
+
+import datetime as dt
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
+import msgspec
+
+from messages.broker import Execution, Side
 from messages.database import Many, Statement
+from messages.lots import Lot, Matched, Realised
 from messages.trading import Held, Holding
 from messages.values import CorrelationId, Symbol, from_units, to_units
+from storage import chain
+from storage.chain import Fault
 from storage.connections import Reader
 
-Entry = tuple[str, Symbol | None, int, int, str | None]
-"""A line of the books: account, symbol, quantity, amount, and when it was acquired."""
+PAPER: Final = "paper"
+"""The account that an import opens, unless another is named."""
+Line = tuple[str, Symbol | None, int, int, str | None, str | None]
+"""A line of the books: account, symbol, quantity, amount, when it was acquired, and its lot."""
+Booking = tuple[Statement, Statement]
+"""Whether it is new, as ((1,),) or ((0,),), and the booking, which changes nothing if it is not."""
+_BOOK: Final = """INSERT INTO ledger_bookings (kind, origin, correlation_id, at, broker, reference, session, lines)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+_NEW: Final = """SELECT NOT EXISTS (
+    SELECT 1 FROM ledger_transactions WHERE reference = ? AND broker = ? AND kind = ?)"""
 
 
 def opening(
-    holdings: Sequence[Holding], cash: Decimal, origin: str, correlation_id: CorrelationId, now: int
+    holdings: Sequence[Holding],
+    cash: Decimal,
+    origin: str,
+    correlation_id: CorrelationId,
+    now: int,
+    broker: str = PAPER,
 ) -> tuple[Statement | Many, ...]:
-    """Reverse the opening that stands, if there is one, and open the books anew.
+    """Bring this account's books back to nothing, if they are open, and open them anew; the last returns its id.
 
-    Each holding is one line in `holdings` and its counterpart in `opening`, so that amounts and quantities sum to
-    zero. Raises OutOfRange where a product of quantity and cost cannot be stored.
+    The reversal is of all there is by then, of the opening that stands and of what has happened since. Each holding is
+    one line in `holdings` and its counterpart in `opening`, so that amounts and quantities sum to zero. Raises
+    OutOfRange where a product of quantity and cost cannot be stored.
     """
-    begin = Statement(
-        "INSERT INTO ledger_transactions (kind, origin, correlation_id, at) VALUES ('opening', ?, ?, ?) RETURNING id",
-        (origin, correlation_id, now),
-    )
-    lines = [_line("holdings", "opening", held) for held in holdings]
+    lines = [line for held in holdings for line in _holding(held)]
     if cash:
-        lines.append(_money(to_units(cash)))
-    entries = Many(
-        """INSERT INTO ledger_entries (transaction_id, account, symbol, quantity, amount, acquired)
-        VALUES ((SELECT max(id) FROM ledger_transactions WHERE kind = 'opening'), ?, ?, ?, ?, ?)""",
-        tuple(line for pair in lines for line in pair),
-    )
-    return (begin, *_reverse(correlation_id, now), entries)
-
-
-def _reverse(correlation_id: CorrelationId, now: int) -> tuple[Statement, Statement]:
-    # The opening just begun has no entries yet, which is how these two tell it from the one that stands.
+        lines += [_money("cash", to_units(cash)), _money("opening", -to_units(cash))]
     return (
-        Statement(
-            """INSERT INTO ledger_transactions (kind, origin, reverses, correlation_id, at)
-            SELECT 'reversal', old.origin, old.id, ?, ? FROM ledger_transactions AS old
-            WHERE old.kind = 'opening' AND old.id < (SELECT max(id) FROM ledger_transactions WHERE kind = 'opening')
-            AND NOT EXISTS (SELECT 1 FROM ledger_transactions AS new WHERE new.reverses = old.id)""",
-            (correlation_id, now),
-        ),
-        Statement(
-            """INSERT INTO ledger_entries (transaction_id, account, symbol, quantity, amount, acquired)
-            SELECT new.id, line.account, line.symbol, -line.quantity, -line.amount, line.acquired
-            FROM ledger_transactions AS new JOIN ledger_entries AS line ON line.transaction_id = new.reverses
-            WHERE NOT EXISTS (SELECT 1 FROM ledger_entries AS have WHERE have.transaction_id = new.id)
-            ORDER BY line.id"""
-        ),
+        _reversal(correlation_id, now, broker),
+        _book("opening", origin, correlation_id, now, broker, None, None, lines),
+        Statement("SELECT max(id) FROM ledger_transactions WHERE kind = 'opening' AND broker = ?", (broker,)),
     )
 
 
-def _line(account: str, against: str, holding: Holding) -> tuple[Entry, Entry]:
-    quantity, amount = to_units(holding.quantity), to_units(holding.quantity * holding.cost)
-    acquired = holding.acquired.isoformat() if holding.acquired else None
+def _reversal(correlation_id: CorrelationId, now: int, broker: str) -> Statement:
+    return Statement(
+        """INSERT INTO ledger_bookings (kind, origin, reverses, correlation_id, at, broker, lines)
+        SELECT 'reversal', old.origin, old.id, ?, ?, old.broker, (
+            SELECT json_group_array(json_array(account, nullif(symbol, ''), -quantity, -amount, acquired, lot)) FROM (
+                SELECT * FROM (
+                    SELECT account, symbol, quantity, amount, acquired, lot FROM ledger_lots WHERE broker = old.broker
+                    UNION ALL SELECT account, symbol, quantity, amount, NULL, NULL FROM ledger_balances
+                    WHERE broker = old.broker AND account NOT IN ('holdings', 'unsettled')
+                    AND (quantity <> 0 OR amount <> 0)
+                ) ORDER BY symbol = '', symbol, account))
+        FROM ledger_transactions AS old WHERE old.kind = 'opening' AND old.broker = ?
+        AND NOT EXISTS (SELECT 1 FROM ledger_transactions AS new WHERE new.reverses = old.id)""",
+        (correlation_id, now, broker),
+    )
+
+
+def _holding(held: Holding) -> tuple[Line, Line]:
+    quantity, amount = to_units(held.quantity), to_units(held.quantity * held.cost)
+    acquired = held.acquired.isoformat() if held.acquired else None
     return (
-        (account, holding.symbol, quantity, amount, acquired),
-        (against, holding.symbol, -quantity, -amount, acquired),
+        ("holdings", held.symbol, quantity, amount, acquired, ""),
+        ("opening", held.symbol, -quantity, -amount, acquired, None),
     )
 
 
-def _money(amount: int) -> tuple[Entry, Entry]:
-    return ("cash", None, 0, amount, None), ("opening", None, 0, -amount, None)
+def fill(execution: Execution, broker: str, correlation_id: CorrelationId, now: int, lots: Matched) -> Booking:
+    """Book what was executed once, `lots` being what `actors.domain.lots.matched` makes of it.
 
-
-def held(read: Reader) -> list[Held]:
-    """What is held now, in order of symbol, each with its whole cost.
-
-    Summed in the order of booking: in another the reversals alone can go beyond what an integer holds.
+    A purchase is paid in cash; what a sale brings, less its fee, is unsettled until the next session. Refused by the
+    database where a lot is not there or holds less, since then whoever has matched has not known how the lots stand.
+    Raises OutOfRange.
     """
+    symbol, session = execution.symbol, execution.session.isoformat()
+    lines, shares = list[Line](), 0
+    for each in lots.closed:
+        quantity, acquired = to_units(each.quantity), each.acquired.isoformat() if each.acquired else None
+        lines.append(("holdings", symbol, -quantity, -to_units(each.cost), acquired, each.lot))
+        if gain := to_units(each.gain):
+            lines.append(("realised", symbol, 0, -gain, acquired, each.lot))
+        shares -= quantity
+    if (new := lots.opened) is not None:
+        quantity = to_units(new.quantity)
+        lines.append(("holdings", symbol, quantity, to_units(new.cost), session, new.id))
+        shares += quantity
+    lines.append(("market", symbol, -shares, 0, None, None))
+    if fee := to_units(execution.fee):
+        lines.append(("fees", symbol, 0, fee, None, None))
+    money = -sum(line[3] for line in lines)
+    if money:
+        sold = execution.side is Side.SELL
+        lines.append(_money("unsettled", money, session) if sold else _money("cash", money))
+    return _once("trade", execution.client_id, correlation_id, now, broker, execution.execution_id, session, lines)
+
+
+def deposit(
+    amount: Decimal, name: str, broker: str, session: dt.date, correlation_id: CorrelationId, now: int
+) -> Booking:
+    """Cash that came from outside, or, below zero, went there; `name` makes it one. Raises OutOfRange."""
+    money = to_units(amount)
+    lines = [_money("cash", money), _money("deposits", -money)]
+    return _once("deposit", name, correlation_id, now, broker, name, session.isoformat(), lines)
+
+
+def dividend(
+    symbol: Symbol, amount: Decimal, broker: str, session: dt.date, correlation_id: CorrelationId, now: int
+) -> Booking:
+    """All that a symbol has paid for a day, once for symbol and day; below zero for shares owed. Raises OutOfRange."""
+    money, name = to_units(amount), f"{symbol} {session}"
+    lines: list[Line] = [_money("cash", money), ("dividends", symbol, 0, -money, None, None)]
+    return _once("dividend", name, correlation_id, now, broker, name, session.isoformat(), lines)
+
+
+def split(
+    symbol: Symbol,
+    before: Sequence[Lot],
+    after: Sequence[Lot],
+    broker: str,
+    session: dt.date,
+    correlation_id: CorrelationId,
+    now: int,
+) -> Booking:
+    """Other quantities for the same lots, as `actors.domain.lots.split` makes them, once for symbol and day."""
+    lines, shares, name = list[Line](), 0, f"{symbol} {session}"
+    for old, new in zip(before, after, strict=True):
+        if more := to_units(new.quantity) - to_units(old.quantity):
+            acquired = old.acquired.isoformat() if old.acquired else None
+            lines.append(("holdings", symbol, more, 0, acquired, old.id))
+            shares += more
+    lines.append(("market", symbol, -shares, 0, None, None))
+    return _once("split", name, correlation_id, now, broker, name, session.isoformat(), lines)
+
+
+def settle(broker: str, session: dt.date, correlation_id: CorrelationId, now: int) -> Statement:
+    """What was sold in the sessions before this one becomes cash: T+1. Nothing is booked where there is nothing."""
+    return Statement(
+        """INSERT INTO ledger_bookings (kind, origin, correlation_id, at, broker, session, lines)
+        WITH due AS (SELECT lot, amount FROM ledger_lots
+            WHERE broker = ?3 AND account = 'unsettled' AND symbol = '' AND lot < ?4)
+        SELECT 'settlement', 'sales before ' || ?4, ?1, ?2, ?3, ?4,
+            json_group_array(json_array(account, NULL, 0, amount, NULL, lot))
+        FROM (SELECT 'unsettled' AS account, -amount AS amount, lot FROM due
+            UNION ALL SELECT 'cash', sum(amount), NULL FROM due)
+        WHERE EXISTS (SELECT 1 FROM due) HAVING count(*) > 0""",
+        (correlation_id, now, broker, session.isoformat()),
+    )
+
+
+def _money(account: str, amount: int, lot: str | None = None) -> Line:
+    return (account, None, 0, amount, None, lot)
+
+
+def _once(
+    kind: str,
+    origin: str,
+    correlation_id: CorrelationId,
+    now: int,
+    broker: str,
+    reference: str,
+    session: str,
+    lines: Sequence[Line],
+) -> Booking:
+    is_new = Statement(_NEW, (reference, broker, kind))
+    return is_new, _book(kind, origin, correlation_id, now, broker, reference, session, lines)
+
+
+def _book(
+    kind: str,
+    origin: str,
+    correlation_id: CorrelationId,
+    now: int,
+    broker: str,
+    reference: str | None,
+    session: str | None,
+    lines: Sequence[Line],
+) -> Statement:
+    text = msgspec.json.encode(lines).decode()
+    return Statement(_BOOK, (kind, origin, correlation_id, now, broker, reference, session, text))
+
+
+@dataclass(frozen=True, slots=True)
+class Funds:
+    """The cash of an account: settled, and what sales have brought that settles with the next session."""
+
+    settled: Decimal
+    unsettled: Decimal
+
+    @property
+    def buying_power(self) -> Decimal:
+        """What may be spent: all of it, as in a cash account; nothing is lent. Below zero nothing may."""
+        return self.settled + self.unsettled
+
+
+def held(read: Reader, broker: str | None = None) -> list[Held]:
+    """What is held now, in order of symbol, each with its whole cost; in one account or in all. Some milliseconds."""
     rows = read.rows(
         tuple[str, int, int],
-        """SELECT symbol, sum(quantity ORDER BY id) AS quantities, sum(amount ORDER BY id) FROM ledger_entries
-        WHERE account = 'holdings' GROUP BY symbol HAVING quantities <> 0 ORDER BY symbol""",
+        """SELECT symbol, sum(quantity) AS quantities, sum(amount) FROM ledger_balances
+        WHERE account = 'holdings' AND broker = coalesce(?, broker)
+        GROUP BY symbol HAVING quantities <> 0 ORDER BY symbol""",
+        broker,
     )
     return [Held(Symbol(symbol), from_units(quantity), from_units(amount)) for symbol, quantity, amount in rows]
 
 
+def funds(read: Reader, broker: str | None = None) -> Funds:
+    """The cash of one account, or of all."""
+    sql = """SELECT account, sum(amount) FROM ledger_balances WHERE symbol = '' AND account IN ('cash', 'unsettled')
+        AND broker = coalesce(?, broker) GROUP BY account"""
+    have = dict(read.rows(tuple[str, int], sql, broker))
+    return Funds(from_units(have.get("cash", 0)), from_units(have.get("unsettled", 0)))
+
+
 def cash(read: Reader) -> Decimal:
-    """The cash there is."""
-    sql = "SELECT coalesce(sum(amount ORDER BY id), 0) FROM ledger_entries WHERE account = 'cash'"
-    return from_units(read.rows(tuple[int], sql)[0][0])
+    """The cash there is, settled or not."""
+    return funds(read).buying_power
 
 
-def unbalanced(read: Reader) -> int | None:
-    """The first transaction whose entries do not sum to zero, in amount or, symbol by symbol, in quantity."""
-    sql = """SELECT transaction_id FROM ledger_entries GROUP BY transaction_id HAVING sum(amount ORDER BY id) <> 0
-        UNION ALL SELECT transaction_id FROM ledger_entries GROUP BY transaction_id, symbol
-        HAVING sum(quantity ORDER BY id) <> 0 ORDER BY 1 LIMIT 1"""
-    return next((number for (number,) in read.rows(tuple[int], sql)), None)
+def lots(read: Reader, broker: str, symbol: Symbol) -> list[Lot]:
+    """What is held of a symbol in an account, lot by lot: the oldest first, at the very first what has no date."""
+    rows = read.rows(
+        tuple[str, str | None, int, int],
+        """SELECT lot, acquired, quantity, amount FROM ledger_lots
+        WHERE broker = ? AND account = 'holdings' AND symbol = ? ORDER BY acquired, opened""",
+        broker, symbol,
+    )  # fmt: skip
+    return [_lot(*row) for row in rows]
+
+
+def all_lots(read: Reader) -> list[tuple[str, Symbol, Lot]]:
+    """Everything that is held, each with its account and its symbol, in their order and then as `lots`."""
+    rows = read.rows(
+        tuple[str, str, str, str | None, int, int],
+        """SELECT broker, symbol, lot, acquired, quantity, amount FROM ledger_lots
+        WHERE account = 'holdings' ORDER BY broker, symbol, acquired, opened""",
+    )
+    return [(broker, Symbol(symbol), _lot(*lot)) for broker, symbol, *lot in rows]  # type: ignore[arg-type]
+
+
+def _lot(id_: str, acquired: str | None, quantity: int, amount: int) -> Lot:
+    day = None if acquired is None else dt.date.fromisoformat(acquired)
+    return Lot(id_, day, from_units(quantity), from_units(amount))
+
+
+def realised(read: Reader) -> list[Realised]:
+    """What was taken from lots since each account was opened last, in order of booking. It reads all entries."""
+    rows = read.rows(
+        tuple[int, str, str, str, str | None, str, int, int, int, int, int],
+        """SELECT of.id, of.broker, line.symbol, line.lot, line.acquired, of.session, -line.quantity, -line.amount,
+            -coalesce((SELECT amount FROM ledger_entries
+                WHERE transaction_id = of.id AND account = 'realised' AND lot = line.lot), 0),
+            coalesce((SELECT amount FROM ledger_entries WHERE transaction_id = of.id AND account = 'fees'), 0),
+            (SELECT quantity FROM ledger_entries WHERE transaction_id = of.id AND account = 'market')
+        FROM ledger_entries AS line JOIN ledger_transactions AS of ON of.id = line.transaction_id
+        WHERE line.account = 'holdings' AND of.kind = 'trade' AND line.lot <> of.reference
+        AND of.id > coalesce((SELECT max(id) FROM ledger_transactions AS new
+            WHERE new.kind = 'opening' AND new.broker = of.broker), 0) ORDER BY line.id""",
+    )
+    found, taken, last = list[Realised](), 0, 0
+    for id_, broker, symbol, lot, acquired, session, quantity, cost, gain, fee, executed in rows:
+        taken, last = (0 if id_ != last else taken), id_
+        share = -(fee * taken // executed)  # rounded as a running sum, so that the parts are the whole fee
+        taken += quantity
+        share += fee * taken // executed
+        sold, since = dt.date.fromisoformat(session), None if acquired is None else dt.date.fromisoformat(acquired)
+        found.append(
+            Realised(
+                id_, broker, symbol, lot, since, sold, None if since is None else (sold - since).days,
+                *map(from_units, (quantity, gain + cost, cost, gain, share)),
+            )
+        )  # fmt: skip
+    return found
+
+
+def began_with(read: Reader, broker: str = PAPER) -> tuple[dict[Symbol, Decimal], Decimal]:
+    """Shares and cash of an account but for what its orders have done: what its broker knows without us."""
+    sql = """SELECT coalesce(line.symbol, ''), sum(line.quantity), sum(line.amount) FROM ledger_transactions AS of
+        JOIN ledger_entries AS line ON line.transaction_id = of.id
+        WHERE of.broker = ? AND of.kind <> 'trade' AND line.account IN (?, ?) GROUP BY 1"""
+    shares = read.rows(tuple[str, int, int], sql, broker, "holdings", "holdings")
+    cash = read.rows(tuple[str, int, int], sql, broker, "cash", "unsettled")
+    held = {Symbol(symbol): from_units(quantity) for symbol, quantity, _ in shares if quantity}
+    return held, from_units(sum(amount for _, _, amount in cash))
 
 
 def is_open(read: Reader) -> bool:
@@ -104,3 +311,70 @@ def is_open(read: Reader) -> bool:
 def digest(read: Reader) -> str:
     """What tells whether the holdings or the cash have changed."""
     return hashlib.sha256(repr((held(read), cash(read))).encode()).hexdigest()
+
+
+def unbalanced(read: Reader) -> int | None:
+    """The first transaction whose entries do not sum to zero, in amount or, symbol by symbol, in quantity.
+
+    It reads all entries, and those of every schema there was.
+    """
+    sql = """SELECT transaction_id FROM ledger_entries GROUP BY transaction_id HAVING sum(amount ORDER BY id) <> 0
+        UNION ALL SELECT transaction_id FROM ledger_entries GROUP BY transaction_id, symbol
+        HAVING sum(quantity ORDER BY id) <> 0 ORDER BY 1 LIMIT 1"""
+    return next((number for (number,) in read.rows(tuple[int], sql)), None)
+
+
+def check(read: Reader) -> list[Fault]:
+    """Everything about the books that is not as it must be, as far as their sums tell; see storage/audit.py for all.
+
+    Amounts of an account sum to zero, and its quantities symbol by symbol; lots sum to the balances; the last links of
+    the chain hold. Cash below zero and shares owed are no damage: they are what has happened.
+    """
+    with read.snapshot() as at:
+        balances = at.rows(
+            tuple[str, str, str, int, int], "SELECT broker, account, symbol, quantity, amount FROM ledger_balances"
+        )
+        parts = at.rows(
+            tuple[str, str, str, str, int, int],
+            "SELECT broker, account, symbol, lot, quantity, amount FROM ledger_lots",
+        )
+        broken = chain.tail(at)
+    amounts, quantities = dict[str, int](), dict[tuple[str, str], int]()
+    rest = dict[tuple[str, str, str], list[int]]()
+    money = dict[str, int]()
+    for broker, account, symbol, quantity, amount in balances:
+        amounts[broker] = amounts.get(broker, 0) + amount
+        quantities[broker, symbol] = quantities.get((broker, symbol), 0) + quantity
+        if account in ("holdings", "unsettled"):
+            rest[broker, account, symbol] = [quantity, amount]
+        if account in ("cash", "unsettled"):
+            money[broker] = money.get(broker, 0) + amount
+    faults = [] if broken is None else [broken]
+    for broker, off in amounts.items():
+        if off:
+            faults.append(Fault("ledger_balances", broker, f"amounts sum to {from_units(off):f}, not to zero"))
+    for (broker, symbol), off in quantities.items():
+        if off:
+            what = f"quantities sum to {from_units(off):f}, not to zero"
+            faults.append(Fault("ledger_balances", f"{broker} {symbol}", what))
+    for broker, account, symbol, lot, quantity, amount in parts:
+        whole = rest.setdefault((broker, account, symbol), [0, 0])
+        whole[0], whole[1] = whole[0] - quantity, whole[1] - amount
+        if quantity < 0:
+            what = f"{from_units(-quantity):f} shares are owed"
+            faults.append(Fault("ledger_lots", f"{broker} {symbol} {lot}", what, damage=False))
+    for name, (quantity, amount) in rest.items():
+        if quantity or amount:
+            what = (
+                f"differs from its lots by {from_units(quantity):f} shares and {from_units(amount):f} of cost or cash"
+            )
+            faults.append(Fault("ledger_balances", " ".join(name).rstrip(), what))
+    for broker, amount in money.items():
+        if amount < 0:
+            faults.append(Fault("ledger_balances", f"{broker} cash", f"is {from_units(amount):f}", damage=False))
+    return faults
+
+
+def damage(read: Reader) -> str | None:
+    """Why the books cannot be relied on, in a sentence; None if they can. Whoever trades asks that first."""
+    return next((str(fault) for fault in check(read) if fault.damage), None)

@@ -6,7 +6,7 @@ import msgspec
 
 from messages.errors import TroupeError
 from messages.research import Decision, Sheet
-from messages.tasks import Backup, ComputeFacts, Recommend, RefreshBars, ValuePortfolio, Work
+from messages.tasks import Backup, ComputeFacts, Recommend, Reconcile, RefreshBars, StageOrder, ValuePortfolio, Work
 from messages.trading import Valuation, Weights
 
 T = TypeVar("T")
@@ -17,6 +17,8 @@ WORK: Final[dict[tuple[str, int], type[Work]]] = {
     ("facts", 1): ComputeFacts,
     ("recommendation", 1): Recommend,
     ("backup", 1): Backup,
+    ("stage_order", 1): StageOrder,
+    ("reconcile", 1): Reconcile,
     ("recommendation", 2): Recommend,  # stand_in and why, which a row of version 1 means not to have
 }
 """What a task's type and version mean, the newest last. A changed dataclass takes the next version; the old row keeps

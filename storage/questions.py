@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 from messages.claude import Cause, Question
 from messages.database import Statement
+from messages.performance import Spending
 from messages.values import CorrelationId, from_units, to_units
 from storage.connections import Reader
 
@@ -177,6 +178,16 @@ def failures(read: Reader, limit: int) -> list[QuestionRow]:
 def of_round(read: Reader, correlation_id: CorrelationId) -> list[QuestionRow]:
     """All questions of a round or request, oldest first."""
     return _questions(read, "WHERE correlation_id = ? ORDER BY asked_at, rowid", correlation_id)
+
+
+def spending(read: Reader) -> list[Spending]:
+    """What each question has cost or has reserved, in order of asking; those that were free are left out."""
+    rows = read.rows(
+        tuple[int, int],
+        """SELECT asked_at, coalesce(cost, reserved) AS dollars FROM claude_questions WHERE dollars > 0
+        ORDER BY asked_at""",
+    )
+    return [Spending(at, from_units(dollars)) for at, dollars in rows]
 
 
 def breakdown(read: Reader, since: int) -> Breakdown:

@@ -44,14 +44,13 @@ class WholeTask:
 
 def whole(read: Reader, id_: int) -> WholeTask:
     """A task with all there is of it. Raises NotAllowed where there is none."""
-    row = _existing(read, id_)
-    [(version, payload, priority, requires_claude)] = read.rows(
-        tuple[int, str, int, int], "SELECT version, payload, priority, requires_claude FROM tasks WHERE id = ?", id_
-    )
-    needs = tuple(_neighbours(read, "needs", "task", id_))
-    return WholeTask(
-        row, version, payload, priority, bool(requires_claude), needs, tuple(_neighbours(read, "task", "needs", id_))
-    )
+    with read.snapshot() as at:
+        row = _existing(at, id_)
+        [(version, payload, priority, requires_claude)] = at.rows(
+            tuple[int, str, int, int], "SELECT version, payload, priority, requires_claude FROM tasks WHERE id = ?", id_
+        )
+        needs, needed_by = _neighbours(at, "needs", "task", id_), _neighbours(at, "task", "needs", id_)
+    return WholeTask(row, version, payload, priority, bool(requires_claude), tuple(needs), tuple(needed_by))
 
 
 def paused(read: Reader) -> set[str]:

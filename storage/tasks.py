@@ -13,7 +13,7 @@ import msgspec
 from messages.database import Row, Statement
 from messages.tasks import Lease, NewTask, Queue
 from messages.values import CorrelationId
-from storage.connections import Reader, typed
+from storage.connections import DatabaseUnusable, Reader, typed
 from storage.payloads import encode_work, encoded
 
 QUEUES: Final[tuple[Queue, ...]] = get_args(Queue)
@@ -310,7 +310,11 @@ def why_not(read: Reader, new: Sequence[Kept], refused: str) -> str:
         return refused
     own, needs = {task.key for task in new}, [need for task in new for need in task.needs]
     sql = "SELECT DISTINCT value FROM json_each(?) WHERE value NOT IN (SELECT key FROM tasks)"
-    unknown = [key for (key,) in read.rows(tuple[str], sql, array(map(msgspec.json.encode, needs))) if key not in own]
+    try:
+        found = read.rows(tuple[str], sql, array(map(msgspec.json.encode, needs)))
+    except DatabaseUnusable as error:  # that they cannot be kept is known, and no reason to ask again
+        return f"what they need must exist, and what of it does not cannot be read ({error})"
+    unknown = [key for (key,) in found if key not in own]
     return f"what they need must exist, and {', '.join(unknown[:3])} does not"
 
 

@@ -1,5 +1,6 @@
 """Writing: the one connection that does, batches, and the write-ahead log."""
 
+import hashlib
 import logging
 import re
 from collections import Counter
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 import apsw
 
-from messages.database import Many, Row, Statement
+from messages.database import Many, Row, SqlValue, Statement
 from messages.errors import TroupeError
 from storage.connections import PASSING, WHOLE, Operations, fetch, named, typed
 
@@ -79,6 +80,8 @@ class WriteConnection:
                 "recursive_triggers=ON",
             ):  # fmt: skip
                 fetch(self.raw, f"PRAGMA {pragma}")
+            # Triggers chain ledger and decisions with it; a program that lacks it cannot add to either.
+            self.raw.create_scalar_function("chain_hash", _chain_hash, 2, deterministic=True)  # pyright: ignore
         self.raw.set_wal_hook(self._logged)
         self._cursor: Any = self.raw.cursor()  # one for all: a new one for each statement costs 0.6 µs
         self._execute: Callable[..., Any] = self._cursor.execute
@@ -298,6 +301,19 @@ class WriteConnection:
             _log.warning("the log could not be brought into the file; the next start reads it", exc_info=True)
         finally:
             self.raw.close()
+
+
+def chain_hash(previous: bytes, text: bytes) -> bytes:
+    """A link of the hash chain: SHA-256 over the link before and the row's text."""
+    return hashlib.sha256(previous + text).digest()
+
+
+def _chain_hash(*values: SqlValue) -> bytes:
+    """The same, as SQL calls it."""
+    previous, text = values
+    if not isinstance(previous, bytes) or not isinstance(text, bytes):
+        raise TypeError(f"chain_hash of {values!r}: both are BLOBs, or else what is chained is not there")
+    return chain_hash(previous, text)
 
 
 def _require_storable(values: Iterable[object]) -> None:

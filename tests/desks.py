@@ -9,8 +9,9 @@ from actors.console.asking import Mode
 from actors.console.imports import import_holdings
 from actors.console.report import Report, report
 from actors.console.rounds import Asked
-from actors.desk import Desk, Edges
+from actors.desk import Desk
 from actors.domain.holdings import HoldingsFile
+from actors.edges import Edges
 from actors.kernel.testing import TestSystem
 from actors.settings.reading import Settings
 from actors.workers.places import Places

@@ -213,7 +213,7 @@ def named_commands() -> set[str]:
 def test_the_documents_name_each_command_of_this_release_and_no_other() -> None:
     assert named_commands() == {
         "once", "import", "tasks", "why", "status", "serve", "claude", "doctor", "grounding", "ask", "chat", "backup",
-        "restore",
+        "restore", "orders", "approve", "reject", "cancel", "mandate", "halt", "resume", "lots", "performance",
     }  # fmt: skip
 
 

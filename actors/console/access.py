@@ -35,12 +35,12 @@ class Access:
     """Handed to the console and to the command line; `prices` is sample or csv, `watch` what a person has named.
 
     `asking` says how Claude is asked, and for how much; `operations` how the writer is,
-    `backups` how many of them are kept.
+    `backups` how many of them are kept, `broker` where orders go.
     """
 
     system: System
     tasks: Ref[tasks.Request]
-    trading: Ref[trading.Import]
+    trading: Ref[trading.Request]
     source: Ref[market.Resolve]
     claude: Ref[claude.Message]
     read: Reader
@@ -50,6 +50,7 @@ class Access:
     asking: Asking
     operations: Operations = field(default_factory=Operations)
     backups: int = 7
+    broker: str = "paper"
 
     def ask(self, _kind: type[R], ref: Ref[M], make: Callable[[ReplyTo[R | Refused]], M]) -> R:
         """Tell `make(reply_to)` and wait for an answer of this kind. Raises DeskRefused."""

@@ -92,6 +92,11 @@ class State:
 
 def state(read: Reader, asking: Asking, now: int, live: Live | None = None) -> State:
     """What the database says, and what a running desk adds; `now` is UTC in microseconds."""
+    with read.snapshot() as at:
+        return _state(at, asking, now, live)
+
+
+def _state(read: Reader, asking: Asking, now: int, live: Live | None) -> State:
     day, month = questions.starts(now)
     spent = questions.spent(read, NO_ROUND, day, month)
     return State(

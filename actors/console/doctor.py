@@ -15,7 +15,7 @@ from typing import Final, Literal, Protocol
 from actors.console.claude import Consent, consent
 from messages.claude import Asking
 from messages.errors import TroupeError
-from storage import breaker, model_prices
+from storage import audit, breaker, chain, ledger, model_prices
 from storage.connections import Reader
 from storage.home import Home
 from storage.migrations import open_for_reading
@@ -83,8 +83,8 @@ class World:
     free: Callable[[str], int] = lambda path: shutil.disk_usage(path).free
 
 
-def examine(home: Home, world: World) -> Examined:
-    """Look at everything, whatever is wrong with some of it."""
+def examine(home: Home, world: World, *, whole: bool = False) -> Examined:
+    """Look at everything, whatever is wrong with some of it; at the `whole` of the books or at their sums."""
     read, stored, fixed = _database(home)
     chosen, settings = _settings(world, fixed)
     asking = Asking() if chosen is None else chosen.claude
@@ -95,6 +95,7 @@ def examine(home: Home, world: World) -> Examined:
         _lock(home),
         _disk(home, world),
         stored,
+        *_books(read, whole=whole),
         settings,
         _price(asking),
         _launcher(world),
@@ -163,6 +164,24 @@ def _database(home: Home) -> tuple[Reader | None, Check, dict[str, str]]:
         return None, Check("database", "error", f"{home.database} is damaged: {damage}", todo), {}
     size = home.database.stat().st_size
     return read, Check("database", "ok", f"{home.database.name} is whole, {size / 1e6:.1f} MB"), fixed
+
+
+def _books(read: Reader | None, *, whole: bool) -> list[Check]:
+    """The invariant of the ledger, or each of its entries, each decision, and the chain."""
+    if read is None:
+        return [Check("books", "warning", "cannot be known without the database", "see to that first")]
+    fault = audit.audit(read) if whole else None
+    faults = ledger.check(read) if fault is None else [fault]
+    if not faults:
+        head = chain.head(read)
+        looked = "each entry, decision and link fits" if whole else "entries sum to zero and to holdings and cash"
+        return [Check("books", "ok", f"{looked}; link {head.number} of the chain is {head.hash[:16]}")]
+    damaged = [each for each in faults if each.damage]
+    first = (damaged or faults)[0]
+    if damaged:
+        todo = "`run.py restore` a backup" if whole else "`run.py doctor --audit` names the first break"
+        return [Check("books", "error", str(first), f"trade no more; {todo}")]
+    return [Check("books", "warning", str(first), "pay in cash, or buy what is owed; nothing is lost")]
 
 
 def _settings(world: World, fixed: dict[str, str]) -> tuple[Chosen | None, Check]:

@@ -2,14 +2,14 @@
 
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 from urllib.parse import quote
 
 import msgspec
 
-from actors.console import asking, backups, queues, rounds, talking
+from actors.console import asking, backups, queues, rounds, talking, trading
 from actors.console.access import Access, DeskFailed
 from actors.console.asking import Terms
 from actors.console.backups import Begun
@@ -19,10 +19,12 @@ from actors.console.rounds import LOOK, Asked, RoundFailed
 from actors.console.talking import NotAnswered, Reply, Step, Wanted
 from messages import tasks as queue
 from messages.claude import Progress
+from messages.trading import Said, TradingState
 from messages.values import CorrelationId
 from storage import tasks
 from storage.connections import Reader
 from storage.home import Home
+from storage.tasks import TaskRow
 
 GLANCE: Final = 0.25
 """Seconds between two looks at what Claude says."""
@@ -93,6 +95,18 @@ class Door(Protocol):
         """See queues.order."""
         ...
 
+    def say(self, what: trading.What, of: str, reason: str) -> Said:
+        """See trading.say."""
+        ...
+
+    def set_state(self, state: TradingState, scope: str, why: str) -> Said:
+        """See trading.set_state."""
+        ...
+
+    def give(self, wanted: trading.Wanted | None) -> Said:
+        """See trading.give, and take_back where nothing is wanted."""
+        ...
+
     def pause(self, seconds: float) -> None:
         """Wait a little."""
         ...
@@ -145,6 +159,18 @@ class Here:
     def order(self, what: queues.What, of: str) -> queue.Done:
         """See Door."""
         return queues.order(self._access, what, of)
+
+    def say(self, what: trading.What, of: str, reason: str) -> Said:
+        """See Door."""
+        return trading.say(self._access, what, of, reason)
+
+    def set_state(self, state: TradingState, scope: str, why: str) -> Said:
+        """See Door."""
+        return trading.set_state(self._access, state, scope, why)
+
+    def give(self, wanted: trading.Wanted | None) -> Said:
+        """See Door."""
+        return trading.take_back(self._access) if wanted is None else trading.give(self._access, wanted)
 
 
 class There:
@@ -200,6 +226,22 @@ class There:
         place = "queues" if what in ("pause", "resume") else "tasks"
         return msgspec.convert(call(self._home.socket, "POST", f"/{place}/{quote(of, safe='')}/{what}", {}), queue.Done)
 
+    def say(self, what: trading.What, of: str, reason: str) -> Said:
+        """See Door."""
+        path = f"/orders/{quote(of, safe='')}/{what}"
+        return msgspec.convert(call(self._home.socket, "POST", path, {"reason": reason}), Said)
+
+    def set_state(self, state: TradingState, scope: str, why: str) -> Said:
+        """See Door."""
+        wanted = {"state": state, "scope": scope, "why": why}
+        return msgspec.convert(call(self._home.socket, "POST", "/trading", wanted), Said)
+
+    def give(self, wanted: trading.Wanted | None) -> Said:
+        """See Door."""
+        return msgspec.convert(
+            call(self._home.socket, "POST", "/mandate", {"mandate": msgspec.to_builtins(wanted)}), Said
+        )
+
     def pause(self, seconds: float) -> None:
         """See Door."""
         time.sleep(seconds)
@@ -219,8 +261,8 @@ def follow(door: Door, correlation_id: CorrelationId, show: Callable[[str], None
                 after, length = progress.number, len(progress.thinking) + sum(len(each) for _, each in progress.values)
                 said = f"; Claude on {progress.symbol}: {length} characters"
         if (now := time.monotonic()) > looked + HELD_LOOK:
-            if looked and (held := door.held()) is not None:
-                print(f"waiting: {held}", file=sys.stderr)
+            if looked and (why := door.held() or _gated(rows)) is not None:
+                print(f"waiting: {why}", file=sys.stderr)
             looked = now
         show(f"{sum(row.state in rounds.ENDED for row in rows)} of {len(rows)} tasks done{said}")
         door.pause(LOOK)
@@ -228,3 +270,11 @@ def follow(door: Door, correlation_id: CorrelationId, show: Callable[[str], None
         if row.state != "done":
             todo = "`run.py once --again` begins anew" if row.state == "cancelled" else "see `run.py tasks`"
             raise RoundFailed(f"task {row.id} ({row.type}) is {row.state}: {row.error}; {todo}")
+
+
+def _gated(rows: Sequence[TaskRow]) -> str | None:
+    """Why one of them, through no fault of its own, is tried again and again."""
+    for row in rows:
+        if row.state not in rounds.ENDED and row.error is not None and row.error.startswith("down: "):
+            return f"task {row.id}: {row.error.removeprefix('down: ')}"
+    return None

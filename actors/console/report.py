@@ -73,11 +73,12 @@ class Report:
 
 def report(read: Reader, correlation_id: CorrelationId, source: str) -> Report:
     """The report of a round. Raises NoRound where it has no valuation."""
-    valued = valuations.load(read, correlation_id)
-    if valued is None:
-        raise NoRound(f"round {correlation_id}: has no valuation")
-    records = decisions.together(read, correlation_id)
-    found = tuple(recommendation(read, record, source) for record in records)
+    with read.snapshot() as at:
+        valued = valuations.load(at, correlation_id)
+        if valued is None:
+            raise NoRound(f"round {correlation_id}: has no valuation")
+        records = decisions.together(at, correlation_id)
+        found = tuple(recommendation(at, record, source) for record in records)
     cost = sum((each.cost_usd for each in found), Decimal(0))
     return Report(
         1, source, valued.as_of, valued.currency, valued.value, valued.cash, valued.positions,

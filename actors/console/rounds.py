@@ -11,9 +11,9 @@ from actors.console.asking import NOT_AGREED, Mode, prepare, profile, terms
 from messages.claude import Cause
 from messages.errors import TroupeError
 from messages.market import Resolve, Resolved
-from messages.tasks import ComputeFacts, NewTask, Recommend, RefreshBars, Submit, Submitted, ValuePortfolio
+from messages.tasks import ComputeFacts, NewTask, Recommend, Reconcile, RefreshBars, Submit, Submitted, ValuePortfolio
 from messages.values import CorrelationId, Symbol
-from storage import bars, decisions, ledger, tasks, valuations
+from storage import bars, decisions, ledger, orders, tasks, valuations
 from storage.connections import Reader
 from storage.tasks import TaskRow
 
@@ -128,6 +128,9 @@ def refresh(access: Access, symbols: Iterable[Symbol]) -> None:
     """Bring the bars of these symbols up to date. Raises RoundFailed if one cannot be had."""
     correlation_id = CorrelationId(secrets.token_hex(16))
     new = [NewTask(f"refresh_bars/{symbol}/{correlation_id}", "data", RefreshBars(symbol)) for symbol in symbols]
+    if orders.open_orders(access.read):  # new bars may fill them
+        needs = tuple(task.key for task in new)
+        new.append(NewTask(f"reconcile/{correlation_id}", "portfolio", Reconcile(), needs=needs))
     submit(access, new, correlation_id)
     while not ended(rows := tasks.together(access.read, correlation_id)):
         access.pause(LOOK)

@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from actors.console import asking, backups, claude, queues, rounds, talking, views
+from actors.console import asking, backups, claude, queues, rounds, talking, trading, views
 from actors.console.access import Access, DeskFailed, DeskRefused
 from actors.console.asking import Mode
 from actors.console.encoding import encoded
@@ -22,6 +22,7 @@ from actors.console.imports import import_holdings
 from actors.console.rounds import Asked
 from actors.console.talking import Wanted
 from messages.errors import TroupeError
+from messages.trading import TradingState
 from storage import task_orders, tasks
 from storage.home import Home
 
@@ -45,6 +46,20 @@ class _Begin(msgspec.Struct, forbid_unknown_fields=True):
 class _Holdings(msgspec.Struct, forbid_unknown_fields=True):
     origin: str
     text: str
+
+
+class _Reason(msgspec.Struct, forbid_unknown_fields=True):
+    reason: str = ""
+
+
+class _State(msgspec.Struct, forbid_unknown_fields=True):
+    state: TradingState
+    scope: str
+    why: str
+
+
+class _Given(msgspec.Struct, forbid_unknown_fields=True):
+    mandate: trading.Wanted | None
 
 
 def application(access: Access, home: Home) -> Starlette:
@@ -111,6 +126,22 @@ def application(access: Access, home: Home) -> Starlette:
     def back_up(request: Request, body: bytes) -> object:
         return backups.begin(access)
 
+    def list_orders(request: Request, body: bytes) -> object:
+        return trading.trading(access.read, access.broker, 100, home.halted())
+
+    def saying(what: trading.What) -> Callable[[Request, bytes], object]:
+        return lambda request, body: trading.say(
+            access, what, request.path_params["of"], msgspec.json.decode(body, type=_Reason).reason
+        )
+
+    def set_state(request: Request, body: bytes) -> object:
+        wanted = msgspec.json.decode(body, type=_State)
+        return trading.set_state(access, wanted.state, wanted.scope, wanted.why)
+
+    def give(request: Request, body: bytes) -> object:
+        wanted = msgspec.json.decode(body, type=_Given).mandate
+        return trading.take_back(access) if wanted is None else trading.give(access, wanted)
+
     return Starlette(
         exception_handlers={HTTPException: _unknown, Exception: _bug},
         routes=[
@@ -121,6 +152,12 @@ def application(access: Access, home: Home) -> Starlette:
             Route("/tasks/{of}/requeue", _answering(ordering("requeue")), methods=["POST"]),
             Route("/queues/{of}/pause", _answering(ordering("pause")), methods=["POST"]),
             Route("/queues/{of}/resume", _answering(ordering("resume")), methods=["POST"]),
+            Route("/orders", _answering(list_orders), methods=["GET"]),
+            Route("/orders/{of}/approve", _answering(saying("approve")), methods=["POST"]),
+            Route("/orders/{of}/reject", _answering(saying("reject")), methods=["POST"]),
+            Route("/orders/{of}/cancel", _answering(saying("cancel")), methods=["POST"]),
+            Route("/mandate", _answering(give), methods=["POST"]),
+            Route("/trading", _answering(set_state), methods=["POST"]),
             Route("/why/{id}", _answering(why), methods=["GET"]),
             Route("/rounds", _answering(begin), methods=["POST"]),
             Route("/terms", _answering(terms), methods=["GET"]),

@@ -77,16 +77,22 @@ def status(
     held: str | None = None,
 ) -> Status:
     """The desk at a glance."""
+    with read.snapshot() as at:
+        counts, paused = tasks.counts(at), task_orders.paused(at)
     queues = dict[str, dict[str, int]]()
-    for (queue, state), count in tasks.counts(read).items():
+    for (queue, state), count in counts.items():
         queues.setdefault(queue, {})[state] = count
-    paused = task_orders.paused(read)
     states = (QueueState(each, queues.get(each, {}), each in paused) for each in sorted({*queues, *paused}))
     return Status(home, source, pid, tuple(states), actors, held)
 
 
 def why(read: Reader, id_: str, source: str) -> Why:
     """How this recommendation came about; the beginning of its id is enough. Raises NotFound."""
+    with read.snapshot() as at:
+        return _why(at, id_, source)
+
+
+def _why(read: Reader, id_: str, source: str) -> Why:
     wanted = id_.strip().lower()
     found = decisions.starting_with(read, wanted) if len(wanted) >= SHORTEST else []
     if len(found) != 1:

@@ -100,6 +100,12 @@ def fault(bars: Bars) -> Fault | None:
     return min(found, key=lambda each: each.row, default=None)
 
 
+def splits(bars: Bars) -> list[tuple[dt.date, float]]:
+    """The sessions from which on shares are split ones, and how many new ones there are for an old; as in `volumes`."""
+    factor = (bars.adj_close / bars.close)[np.newaxis, :]
+    return [(bars.sessions[after].item(), ratio) for _, after, ratio in _splits(factor)]
+
+
 def _rows(bars: Bars, rows: slice) -> Bars:
     return Bars(
         bars.sessions[rows],

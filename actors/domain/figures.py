@@ -44,3 +44,23 @@ def shown(value: float) -> str:
     """In six significant digits without trailing zeros; with an exponent only from 1e15 up and below 1e-9."""
     text = f"{rounded(value):.6g}"
     return format(Decimal(text), "f") if value == 0 or 1e-9 <= abs(value) < 1e15 else text
+
+
+def plain(amount: Decimal) -> str:
+    """An exact amount as a person writes it, without trailing zeros."""
+    return f"{amount.normalize():f}"
+
+
+def money(amount: Decimal) -> str:
+    """To the cent, with commas."""
+    return f"{amount:,.2f}"
+
+
+def percent(share: Decimal) -> str:
+    """A share that somebody has set, exactly."""
+    return f"{plain(share * 100)}%"
+
+
+def part(amount: Decimal, whole: Decimal) -> str:
+    """How much of the whole an amount is, in per cent; in words where the whole is nothing."""
+    return f"{shown(float(amount / whole * 100))}%" if whole > 0 else f"{money(amount)} of {money(whole)}"

@@ -62,10 +62,12 @@ SCHEMA: Final = """\
 
 LONGEST_ANSWER: Final = 4000
 """Characters of a former answer that are shown again."""
+LONGEST_REASON: Final = 300
+"""Characters of a person's reason that are shown."""
 
 
-def compose(sheet: Sheet) -> str:
-    """The question about this sheet. The rules' view is not in it."""
+def compose(sheet: Sheet, rejected: Iterable[str] = ()) -> str:
+    """The question about this sheet, with a person's reasons against former orders. The rules' view is not in it."""
     allowed = ", ".join(map(str, HORIZONS))
     lines = [f"symbol: {sheet.symbol}", f"as_of: {sheet.as_of}", f"allowed horizons: {allowed} sessions", ""]
     facts = [
@@ -76,16 +78,19 @@ def compose(sheet: Sheet) -> str:
     if sheet.missing:
         missing = [f"{lack.name} | {lack.needs} | {lack.has}" for lack in sheet.missing]
         lines += ["", *_data("missing", "name | sessions needed | sessions there are", missing)]
+    if reasons := [_harmless(reason)[:LONGEST_REASON] for reason in rejected]:
+        head = "a person has said no to orders of this security, for these reasons, the newest first"
+        lines += ["", *_data("rejections", head, reasons)]
     return "\n".join(lines) + "\n"
 
 
-def repair(sheet: Sheet, raw: str, faults: Iterable[Fault]) -> str:
+def repair(sheet: Sheet, raw: str, faults: Iterable[Fault], rejected: Iterable[str] = ()) -> str:
     """The question again with what was wrong in its answer: complete, since it is asked in a fresh conversation."""
     found = tuple(faults)
     open_fields = [_harmless(field) for field in sorted(failing(found))]
     citable = [f"{fact.id} | {fact.name} | {shown(fact.value)}" for fact in sheet.facts]
     lines = [
-        compose(sheet),
+        compose(sheet, rejected),
         "You have answered this before, and the answer could not stand. It was:",
         "",
         *_data("former answer", None, [_harmless(raw)[:LONGEST_ANSWER]]),

@@ -125,7 +125,7 @@ class Cell(Runner):
     def _become_ready(self) -> None:
         self._me = Me(self)
         self._actor = self._build(self._me)
-        Context().run(getattr(self._actor, "on_start", _nothing))
+        Context().run(getattr(self._actor, "on_start", bool))
         self.state, self.cause, self.error, self.retry_at, self.mailbox.open = State.READY, "", None, 0, True
         if not self.ready.done():
             self.ready.set_result(None)
@@ -138,16 +138,14 @@ class Cell(Runner):
         retry_in = self._restarts.next(self._monotonic(), down=self.state is State.DOWN)
         if retry_in is None:  # first of all, or whoever is refused now crashes too and is taken for the cause
             self.system.fail(f"{self.name} crashed: {self.cause}")
-        self.end_incarnation("crashed", f"{self.name} crashed on it or while it held it: {self.cause}", error)
+        self.end_incarnation("crashed", f"{self.name} crashed on it or while it held it: {self.cause}")
         self.system.hooks.crashed(self.name, error, retry_in)
-        if retry_in is None:
-            self._go_down(None)
-            return
-        if retry_in == RETRY:
+        if retry_in in (None, RETRY):
             self._go_down(retry_in)
         else:
             self.state = State.REBUILDING
-        self.system.scheduler.later(retry_in, lambda: self.call(self._boot))
+        if retry_in is not None:
+            self.system.scheduler.later(retry_in, lambda: self.call(self._boot))
 
     def _go_down(self, retry_in: float | None) -> None:
         new, self.state = self.state is not State.DOWN, State.DOWN
@@ -156,15 +154,11 @@ class Cell(Runner):
         if new and retry_in is not None:
             self.system.publish(Down(self.name, self.cause))
 
-    def end_incarnation(self, code: str, why: str, error: BaseException | None = None) -> None:
+    def end_incarnation(self, code: str, why: str) -> None:
         """Void its replies and timers, refuse what it still owes, and let it release what it owns."""
         actor, self._actor, self._me, self.mailbox.open = self._actor, None, None, False
         self._refuse_owed(code, why)
-        try:
-            getattr(actor, "on_stop", _nothing)()
-        except BaseException as second:
-            second.__context__ = error
-            self.system.hooks.crashed(self.name, second, None)
+        self.release(actor)
 
     def _refuse_owed(self, code: str, why: str) -> None:
         owed, self._owed = self._owed, []
@@ -200,7 +194,3 @@ class Cell(Runner):
         if isinstance(envelope, Post) and envelope.owner is not KERNEL:
             why = "down" if envelope.owner is None else "void"
             self.system.bury(self.name, envelope.message, why, self.retry_at or None)
-
-
-def _nothing() -> None:
-    """What an actor without on_start or on_stop does there."""

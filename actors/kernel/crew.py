@@ -39,14 +39,17 @@ class Member(Runner):
         try:
             if post.owner is KERNEL:
                 self._stop()
-                getattr(self._actor, "on_stop", bool)()
             else:
                 self.measured(self._actor, post)
         except BaseException as error:
             self.refuse_held("crashed", f"{self.name} crashed on it or while it held it: {sentence(error)}")
-            getattr(self._actor, "on_stop", bool)()
+            self.release(self._actor)
             self._actor = self._crew.build(self.take_waiting)
             self.system.hooks.crashed(self.name, error, 0.0)
+
+    def on_stop(self) -> None:
+        """The end; pykka calls it in this thread."""
+        self.release(self._actor)
 
     def take_waiting(self, limit: int) -> list[Any]:
         """Up to so many more messages, to be done together; no more than this member's share of what waits."""

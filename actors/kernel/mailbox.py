@@ -63,20 +63,16 @@ class Mailbox:
     def take(self, kind: type[T], limit: int) -> list[T]:
         """What waits next and was told, as long as it is of this kind."""
         taken, put_aside = list[T](), bool(self._first or self.kept)
-        while len(taken) < limit:
-            try:
-                post = self._next() if put_aside else self._queue.get_nowait()  # a call less: 0.15 µs a message
-            except Empty:
-                break
-            if post is None:
-                break
-            if type(post) is not Post or post.owner is not None:
-                self._put_back(post)  # a stop or a reply, which must not wait with what is kept
-                break
-            if not isinstance(post.message, kind):
-                self.kept.appendleft(post)
-                break
-            taken.append(post.message)
+        following = self._next if put_aside else self._queue.get_nowait  # a call less: 0.15 µs a message
+        with suppress(Empty):
+            while len(taken) < limit and (post := following()) is not None:
+                if type(post) is not Post or post.owner is not None:  # a stop or a reply does not wait
+                    self._put_back(post)
+                    break
+                if not isinstance(post.message, kind):
+                    self.kept.appendleft(post)
+                    break
+                taken.append(post.message)
         return taken
 
     def drain(self) -> None:

@@ -65,6 +65,13 @@ class Runner(pykka.ThreadingActor):
             meter.ran_seconds += ran
             self.began = IDLE
 
+    def release(self, actor: Actor[Any] | None) -> None:
+        """Let it release what it owns. If it cannot, that is said and takes nobody else down."""
+        try:
+            getattr(actor, "on_stop", bool)()
+        except BaseException as error:
+            self.system.hooks.crashed(self.name, error, None)
+
     def on_failure(self, exception_type: Any, exception_value: BaseException | None, traceback: Any) -> None:
         """The kernel itself, or a hook, raised: nothing can be relied on any more."""
         self.system.fail(f"kernel, in {self.name}: {exception_value!r}")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final, assert_never
@@ -13,9 +14,9 @@ from messages import claude, research
 from messages.addresses import Ref, Refused
 from messages.claude import Answered, Asking, Cancel, Cause, Failed, Progress, Question, Watch
 from messages.database import Statement
-from messages.research import Decision, Inquiry, Sheet
-from messages.tasks import Finished, GiveUp, Lease, Recommend, Run
-from storage import bars, corpus, decisions, fact_sheets, ledger, prompts, questions
+from messages.research import Action, Decision, Inquiry, Sheet
+from messages.tasks import Finished, GiveUp, Lease, NewTask, Recommend, Run, StageOrder
+from storage import bars, corpus, decisions, fact_sheets, ledger, orders, prompts, questions
 from storage.connections import Reader
 from storage.questions import QuestionRow
 
@@ -27,6 +28,8 @@ MOST_LIMITED: Final = 3
 """Times a question is put off because of a 429."""
 CRASHES: Final = 2
 """Attempts that may end by a crash of the gateway before there is no view: fewer than a task has."""
+REMEMBERED: Final = 3
+"""Rejected orders of a symbol whose reasons Claude is told."""
 OVERTIME: Final = 60.0
 """Seconds after the deadline at which the gateway is taken to have lost a question."""
 
@@ -66,11 +69,19 @@ def _unwanted(run: Run) -> bool:
 class ResearchCoordinator:
     """Facts in, one decision out; it goes to the database with the completion of its task.
 
-    Of Claude's answers nothing is believed that is not grounded; there is one repair, then ABSTAIN.
+    Of Claude's answers nothing is believed that is not grounded; there is one repair, then ABSTAIN. Orders are made of
+    what analysts recommend that are `traded`.
     """
 
-    def __init__(self, me: Me[research.Message], gateway: Ref[claude.Message], settings: Asking, read: Reader) -> None:
-        self._me, self._gateway, self._settings, self._read = me, gateway, settings, read
+    def __init__(
+        self,
+        me: Me[research.Message],
+        gateway: Ref[claude.Message],
+        settings: Asking,
+        read: Reader,
+        traded: Collection[str],
+    ) -> None:
+        self._me, self._gateway, self._settings, self._read, self._traded = me, gateway, settings, read, traded
         self._profile = profiles.analyst(settings)
         self._open, self._listed = set[_Open](), corpus.listed()
 
@@ -115,7 +126,7 @@ class ResearchCoordinator:
             listed = self._listed.union(bars.symbols(self._read))
             each = _Open(run, work, sheet, frozenset({work.symbol, *held}), listed)
             self._open.add(each)
-            self._ask(each, question.compose(sheet))
+            self._ask(each, question.compose(sheet, self._rejected(each)))
         else:
             self._finish(run, replace(rules.recommend(sheet), stand_in=work.why))
 
@@ -208,7 +219,7 @@ class ResearchCoordinator:
             self._conclude(each, grounding.decide(each.sheet, answer, self._cost(each)))
         elif len(each.ids) == 1 and all(fault.repairable for fault in each.faults):
             each.first, each.failing = answer or raw, grounding.failing(each.faults)
-            self._ask(each, question.repair(each.sheet, raw, each.faults))
+            self._ask(each, question.repair(each.sheet, raw, each.faults, self._rejected(each)))
         else:
             self._conclude(each, grounding.decide(each.sheet, each.faults, self._cost(each)))
 
@@ -225,7 +236,16 @@ class ResearchCoordinator:
 
     def _finish(self, run: Run, decision: Decision, *others: Statement) -> None:
         effect = decisions.insert(decision, run.correlation_id, self._me.clock.utc())
-        run.reply_to.tell(Finished(run.lease, (*others, effect)))
+        run.reply_to.tell(Finished(run.lease, (*others, effect), self._follow_ups(run, decision)))
+
+    def _follow_ups(self, run: Run, decision: Decision) -> tuple[NewTask, ...]:
+        """An order may arise from it, unless its analyst is not traded on, or only stands in for another."""
+        if decision.action not in {Action.BUY, Action.SELL} or decision.analyst not in self._traded:
+            return ()
+        if decision.stand_in is not None:
+            return ()
+        id_ = decisions.id_of(decision, run.correlation_id)
+        return (NewTask(f"stage_order/{id_}", "portfolio", StageOrder(id_), priority=9),)
 
     def _close(self, each: _Open) -> None:
         self._open.discard(each)
@@ -234,6 +254,9 @@ class ResearchCoordinator:
         """All questions about this symbol in this round, those of former attempts too."""
         rows = questions.of_round(self._read, each.run.correlation_id)
         return [row for row in rows if row.symbol == each.work.symbol]
+
+    def _rejected(self, each: _Open) -> list[str]:
+        return orders.rejections(self._read, each.work.symbol, REMEMBERED)
 
     def _limited(self, each: _Open) -> int:
         return sum(row.outcome == Cause.RATE_LIMITED for row in self._asked(each))

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from actors.domain.orders import Limits
 from messages.claude import Asking
 from messages.errors import TroupeError
+from messages.trading import TradingTerms
 from storage.files import read_text
 from storage.home import Home
 
@@ -49,6 +51,8 @@ class Settings:
     keep_tasks: int = 90
     claude: Asking = field(default_factory=Asking)
     backups: int = 7
+    trading: TradingTerms = field(default_factory=TradingTerms)
+    risk: Limits = field(default_factory=Limits)
 
 
 def load(home: Home) -> Settings:

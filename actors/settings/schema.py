@@ -4,25 +4,24 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from itertools import pairwise
-from math import isfinite
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     ValidationError,
-    ValidationInfo,
 )
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from actors.domain.figures import plain
+from actors.settings.numbers import Number
 from actors.settings.reading import PREFIX, BadSettings, Cluster, Settings
+from actors.settings.trading import ALSO_ASCENDING, Risk, Trading, limits, never_buys, terms
 from messages.claude import Asking
 from storage.home import Home
 
@@ -80,15 +79,6 @@ class _Backups(BaseModel):
     keep: Annotated[int, Field(ge=1, le=1000)] = 7
 
 
-def _number(value: object, info: ValidationInfo) -> object:
-    """A number in the file; even strict mode takes "4" for a Decimal, and what is no Decimal yet for none."""
-    if info.mode == "json":
-        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-            raise PydanticCustomError("number", "input should be a valid number")
-        return Decimal(str(value))
-    return value
-
-
 def _enough(tokens: int) -> int:
     if 0 < tokens < LEAST_THINKING:
         raise PydanticCustomError(
@@ -101,9 +91,7 @@ def _enough(tokens: int) -> int:
 
 LEAST_THINKING: Final = 1024
 """Tokens; the Messages API refuses a smaller budget."""
-_Usd = Annotated[
-    Decimal, BeforeValidator(_number), Field(ge=0, le=10_000, decimal_places=9), PlainSerializer(float, float, "json")
-]
+_Usd = Annotated[Number, Field(ge=0, le=10_000)]
 _Seconds = Annotated[float, Field(ge=1, le=3600)]
 
 
@@ -130,13 +118,19 @@ class _Claude(BaseModel):
 
 
 ASCENDING: Final = (
-    ("max_usd_per_question", "max_usd_per_round", "max_usd_per_day", "max_usd_per_month"),
-    ("connect_within", "answer_within"),
-    ("first_token_within", "answer_within"),
-    ("silence", "answer_within"),
-    ("side_by_side", "max_clients"),
+    *(
+        tuple(("claude", key) for key in keys)
+        for keys in (
+            ("max_usd_per_question", "max_usd_per_round", "max_usd_per_day", "max_usd_per_month"),
+            ("connect_within", "answer_within"),
+            ("first_token_within", "answer_within"),
+            ("silence", "answer_within"),
+            ("side_by_side", "max_clients"),
+        )
+    ),
+    *ALSO_ASCENDING,
 )
-"""Of these no one may be set above the next, which would make it mean nothing."""
+"""Section and key; of these no one may be set above a later one, which would make it mean nothing."""
 
 
 class _Sections(BaseModel):
@@ -149,6 +143,8 @@ class _Sections(BaseModel):
     metrics: _Metrics = _Metrics()
     backups: _Backups = _Backups()
     claude: _Claude = _Claude()
+    trading: Trading = Trading()
+    risk: Risk = Risk()
 
 
 class _Schema(_Sections, BaseSettings):
@@ -183,7 +179,7 @@ def checked(written: dict[str, Any], variables: Mapping[str, str], home: Home) -
         section = str(error).partition('"')[2].partition('"')[0]
         within = ", ".join(name for name in variables if name.upper().startswith(f"{PREFIX}{section}__".upper()))
         raise BadSettings(f'environment: {within}: a list is written as JSON, such as ["AAPL", "MSFT"]') from error
-    _agree(schema.claude, home, variables)
+    _agree(schema, home, variables)
     return Settings(
         currency=schema.desk.currency,
         grace=schema.desk.grace,
@@ -198,6 +194,8 @@ def checked(written: dict[str, Any], variables: Mapping[str, str], home: Home) -
         metrics_port=schema.metrics.port,
         backups=schema.backups.keep,
         claude=Asking(**dict(schema.claude)),
+        trading=terms(schema.trading),
+        risk=limits(schema.risk),
     )
 
 
@@ -216,20 +214,24 @@ def _cluster(workers: _Workers, home: Home, variables: Mapping[str, str]) -> Clu
     return Cluster(workers.cluster, *(home.path / path if path else None for path in files.values()))
 
 
-def _agree(claude: _Claude, home: Home, variables: Mapping[str, str]) -> None:
+def _agree(schema: _Sections, home: Home, variables: Mapping[str, str]) -> None:
     """A default that is above what was set is no contradiction: the smaller limit holds."""
-    for least, most in ((least, most) for names in ASCENDING for least, most in pairwise(names)):
-        low, high = getattr(claude, least), getattr(claude, most)
-        if low > high and least in claude.model_fields_set:
-            place = _place("claude", least, home, variables)
+    for (section, least), (other, most) in (pair for chain in ASCENDING for pair in combinations(chain, 2)):
+        low, high = getattr(getattr(schema, section), least), getattr(getattr(schema, other), most)
+        if low > high and least in getattr(schema, section).model_fields_set:
+            place, where = _place(section, least, home, variables), "" if section == other else f"[{other}] "
             raise BadSettings(
-                f"{place} = {_plain(low)}: is above {most} = {_plain(high)}; lower the one or raise the other"
+                f"{place} = {_plain(low)}: is above {where}{most} = {_plain(high)}; lower the one or raise the other"
             )
+    if wrong := never_buys(schema.trading, schema.risk):
+        section, key, why = wrong
+        value = getattr(getattr(schema, section), key)
+        raise BadSettings(f"{_place(section, key, home, variables)} = {_plain(value)}: {why}")
 
 
 def _plain(value: Decimal | float) -> str:
     """As a person writes it."""
-    return f"{Decimal(str(value)).normalize():f}"
+    return plain(Decimal(str(value)))
 
 
 def _sentences(error: ValidationError, home: Home, variables: Mapping[str, str]) -> Iterator[str]:

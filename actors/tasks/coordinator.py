@@ -7,7 +7,7 @@ from typing import Final, assert_never
 from actors.kernel.me import Me
 from actors.tasks.hands import Hands
 from actors.tasks.line import Item, Line, Writing
-from actors.tasks.ordering import decide
+from actors.tasks.ordering import DAY, decide, next_due, old, refuse
 from actors.tasks.terms import SOON, Terms, after_refusal
 from messages import database, tasks
 from messages.addresses import Ref, Refused, ReplyTo
@@ -15,7 +15,7 @@ from messages.database import Committed, Write
 from messages.tasks import CancelTask, Done, Drain, Drained, Finished, Lease, Order, Progressed, Run, Submit, Submitted
 from storage import task_orders as orders
 from storage import tasks as queues
-from storage.connections import Reader
+from storage.connections import DatabaseUnusable, Reader
 from storage.payloads import NAMES, Undecodable, Unencodable, decode_work
 
 COMMIT_WITHIN: Final = 60.0
@@ -24,8 +24,6 @@ WAITING: Final = 1_000
 """What may wait for the write that is under way; whoever submits beyond that is told that it is too much."""
 NOTED: Final = 1.0
 """Seconds between two writes of how far one task is."""
-DAY: Final = 86_400.0
-"""Seconds between two looks at what has ended long ago."""
 
 
 class WriteLost(RuntimeError):
@@ -144,8 +142,9 @@ class TaskCoordinator:
             self._want(Item(submit=submit, kept=kept))
 
     def _finish(self, finished: Finished) -> None:
-        if self._end(finished.lease):
-            self._want(Item(finished=finished))
+        if (out := self._end(finished.lease)) is not None:
+            about, now = out.run.correlation_id, self._now()
+            self._want(Item(finished=finished, kept=tuple(queues.keep(t, about, now) for t in finished.follow_ups)))
 
     def _give_back(self, lease: Lease, refused: Refused) -> None:
         if (out := self._end(lease)) is not None:
@@ -286,8 +285,8 @@ class TaskCoordinator:
             if isinstance(order, CancelTask):
                 return self._cancel(order)
             statement, said = decide(order, self._read, self._now(), self._paused)
-        except orders.NotAllowed as error:
-            order.reply_to.refuse("invalid", str(error))
+        except (orders.NotAllowed, DatabaseUnusable) as error:
+            refuse(order, error)
             return None
         return Item((statement,), then=lambda: order.reply_to.tell(Done(said)))
 
@@ -313,14 +312,14 @@ class TaskCoordinator:
 
     def _prune(self) -> Item | None:
         """A little at a time; what is left is for the next one, and what comes to be is for the next day."""
-        ids = orders.old(self._read, self._now() - round(self._keep_days * DAY * 1e6))
-        self._me.after(SOON if ids else DAY, _Prune())
+        ids, again = old(self._read, self._now() - round(self._keep_days * DAY * 1e6))
+        self._me.after(again, _Prune())
         return Item(orders.prune(ids), frees=False) if ids else None
 
     # When
 
     def _look_when(self) -> None:
-        self._wake_at(queues.next_due(self._read))
+        self._wake_at(next_due(self._read, self._now()))
 
     def _wake_at(self, due: int | None) -> None:
         if due is not None and (self._wake is None or due < self._wake):

@@ -11,8 +11,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
-from actors.workers.places import Compute, Done, Failed, GivenUp, Outcome, failure, name_of
-from messages.errors import TroupeError, sentence
+from actors.workers.places import UNAVAILABLE, Compute, Done, Failed, GivenUp, Outcome, Unavailable, failure, name_of
+from messages.errors import sentence
 
 LOOK: Final = 0.05
 """Seconds between two looks whether anybody still waits."""
@@ -30,10 +30,12 @@ class Address:
     key: Path | None = None
 
 
+GONE: Final = (OSError, TimeoutError, asyncio.CancelledError, concurrent.futures.CancelledError)
+"""What is raised where the scheduler or the way to it has gone; a job that kills its workers is another matter."""
 _log: Final = logging.getLogger("troupe.workers")
 
 
-class Unreachable(TroupeError):
+class Unreachable(Unavailable):
     """No scheduler answers there, or the package that speaks to it is missing."""
 
 
@@ -56,13 +58,18 @@ class Cluster:
             return
         running, ended = dict[Any, int](), SimpleQueue[Any]()
         for number, one in enumerate(inputs):
+            where = f"{name_of(compute)} and its input cannot be sent to {self._address.scheduler}"
             try:
-                future = client.submit(_ABROAD, *packed(compute, one), pure=False)
+                sent = packed(compute, one)
+            except Exception as error:
+                yield number, Failed("invalid", f"{where} ({error!r})")
+                continue
+            try:
+                future = client.submit(_ABROAD, *sent, pure=False)
                 running[future] = number
                 future.add_done_callback(ended.put)
-            except Exception as error:
-                why = f"{name_of(compute)} and its input cannot be sent to {self._address.scheduler} ({error!r})"
-                yield number, Failed("invalid", why)
+            except Exception as error:  # bytes and arrays can be sent, so it is not for the input
+                yield number, Failed(UNAVAILABLE, f"{where} ({error!r})")
         while running:
             with suppress(Empty):
                 future = ended.get(timeout=LOOK)
@@ -92,9 +99,11 @@ class Cluster:
         where = f"{name_of(compute)} on {self._address.scheduler}"
         try:
             done, *what = future.result(timeout=CONNECT_WITHIN)
-        except (Exception, asyncio.CancelledError, concurrent.futures.CancelledError) as error:
+        except (Exception, asyncio.CancelledError) as error:  # what the job itself raises comes as a value
             said = (str(error) or "the scheduler has gone").splitlines()[0]
-            return Failed("crashed", f"{where}: {type(error).__name__}: {said}")
+            return Failed(
+                UNAVAILABLE if isinstance(error, GONE) else "crashed", f"{where}: {type(error).__name__}: {said}"
+            )
         if done:
             try:
                 return Done(pickle.loads(what[0]))

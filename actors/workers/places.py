@@ -20,10 +20,16 @@ STANDING_BACK: Final = 10
 """How nice a thread that computes is to the others, of 19."""
 IMPOSSIBLE: Final = "invalid"
 """The code of a refusal that trying again cannot mend."""
+UNAVAILABLE: Final = "down"
+"""The code of a refusal that is nobody's fault: it costs no attempt."""
 
 
 class Impossible(TroupeError):
     """What a job needs is not there, and trying again will not bring it."""
+
+
+class Unavailable(TroupeError):
+    """The place where a job was to be computed is not there now; that says nothing of the job."""
 
 
 @dataclass(slots=True)  # frozen ones cost 0.2 µs more, and this one is handed to nobody else
@@ -68,15 +74,22 @@ class Here:
         if not self._stands_back:
             stand_back()
             self._stands_back = True
+        wanted: Sequence[int] = range(len(inputs))
+        if any(map(given_up, wanted)):
+            wanted = [number for number in wanted if not given_up(number)]
+            inputs = [inputs[number] for number in wanted]
+        if not inputs:
+            return
         try:
-            yield from enumerate(map(Done, values_of(compute, inputs)))
+            yield from zip(wanted, map(Done, values_of(compute, inputs)), strict=True)
         except Exception as error:
             if len(inputs) == 1:
-                yield 0, failure(error)
+                yield wanted[0], failure(error)
                 return
-            for number, one in enumerate(inputs):
-                for _, outcome in self.compute(compute, [one], given_up):
-                    yield number, outcome
+            for number, one in zip(wanted, inputs, strict=True):
+                if not given_up(number):
+                    for _, outcome in self.compute(compute, [one], lambda _: False):
+                        yield number, outcome
 
     def close(self) -> None:
         """It owns nothing."""
@@ -113,6 +126,8 @@ def failure(error: BaseException) -> Failed:
     """What a job's own error comes to."""
     if isinstance(error, Impossible):
         return Failed(IMPOSSIBLE, str(error))
+    if isinstance(error, Unavailable):
+        return Failed(UNAVAILABLE, str(error))
     return Failed("crashed", sentence(error), "".join(traceback.format_exception(error)))
 
 

@@ -16,7 +16,7 @@ from time import monotonic
 from typing import Any, Final
 
 from actors.workers.child import LENGTH, receive, send
-from actors.workers.places import Compute, Failed, GivenUp, Outcome, name_of
+from actors.workers.places import Compute, Failed, GivenUp, Outcome, Unavailable, failure, name_of
 from messages.errors import TroupeError, sentence
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -35,7 +35,7 @@ ONE_THREAD: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 class Died(TroupeError):
-    """The process has ended by itself, or none could be started."""
+    """The process has ended by itself."""
 
 
 class _Overran(Exception):
@@ -82,6 +82,9 @@ class Process:
                     waiting.popleft()
                     yield number, outcome
                 self._recycle(child)
+            except Unavailable as error:
+                yield from ((number, failure(error)) for number in waiting)
+                return
             except Died as died:
                 self.close()
                 waiting.popleft()
@@ -119,20 +122,12 @@ class _Child:
 
     def __init__(self, memory: int) -> None:
         self.jobs = self.resident = 0
-        self._desk, theirs = socket.socketpair()
+        command = [sys.executable, "-m", "actors.workers.child", str(os.getpid()), str(memory)]
+        world = {name: value for name, value in os.environ.items() if name in PASSED} | ONE_THREAD
+        self._desk, self._process = _started(command, world)
         self._desk.settimeout(STUCK)
         self._replies = select.poll()
         self._replies.register(self._desk, select.POLLIN)
-        command = [sys.executable, "-m", "actors.workers.child", str(os.getpid()), str(memory)]
-        world = {name: value for name, value in os.environ.items() if name in PASSED} | ONE_THREAD
-        try:
-            with theirs:
-                self._process = subprocess.Popen(
-                    command, cwd=ROOT, env=world, stdin=theirs.fileno(), stdout=subprocess.DEVNULL
-                )
-        except OSError as error:
-            self._desk.close()
-            raise Died(f"no process could be started for it ({error})") from error
 
     def ended(self) -> bool:
         """Whether it has."""
@@ -181,3 +176,19 @@ class _Child:
             return Died("its process has closed its socket, or does not read from it")
         how = f"exit code {code}" if code >= 0 else Signals(-code).name
         return Died(f"its process ended by itself ({how})")
+
+
+def _started(command: list[str], world: dict[str, str]) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
+    """A process, and our end of its standard input. Raises Unavailable: too many of them, or too little memory."""
+    try:
+        desk, theirs = socket.socketpair()
+        with theirs:
+            try:
+                return desk, subprocess.Popen(
+                    command, cwd=ROOT, env=world, stdin=theirs.fileno(), stdout=subprocess.DEVNULL
+                )
+            except OSError:
+                desk.close()
+                raise
+    except OSError as error:
+        raise Unavailable(f"no process can be started here ({error}); see what else runs on this machine") from error

@@ -6,13 +6,16 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from actors.workers.jobs import JOBS, Job, Known
-from actors.workers.places import IMPOSSIBLE, Failed, Here, Outcome, Place, failure
+from actors.workers.places import IMPOSSIBLE, UNAVAILABLE, Failed, Here, Outcome, Place, failure
 from messages.tasks import Finished, Run, Work
+from storage.connections import NotNow
 
 CHUNK: Final = 16
 """Jobs done together at most; measured for processes: 9 µs a job to send and to hear of it, alone 75 to 250 µs."""
 WAITS: Final = 1
 """Threads for work that mostly waits: backups, which must not meet each other."""
+AGAIN: Final = 5.0
+"""Seconds after which a task is tried again whose place was not there."""
 _log: Final = logging.getLogger("troupe.workers")
 
 
@@ -55,6 +58,8 @@ class Worker:
             try:
                 inputs.append(job.load(self._known, run))
                 wanted.append(run)
+            except NotNow as error:  # the disk's fault, not the task's
+                self._refuse(run, Failed(UNAVAILABLE, str(error)))
             except Exception as error:
                 self._refuse(run, failure(error))
         given_up = [run.reply_to for run in wanted]
@@ -77,5 +82,10 @@ class Worker:
         if failed.code == IMPOSSIBLE:
             run.reply_to.refuse(failed.code, failed.why)
             return
-        _log.error("task %d, attempt %d: %s\n%s", run.lease.task, run.lease.attempt, failed.why, failed.stack)
-        run.reply_to.refuse(failed.code, f"{type(run.work).__name__}: {failed.why}")
+        sentence, again = f"{type(run.work).__name__}: {failed.why}", None
+        if failed.code == UNAVAILABLE:
+            _log.warning("task %d waits: %s", run.lease.task, failed.why)
+            again = self._utc() + round(AGAIN * 1e6)
+        else:
+            _log.error("task %d, attempt %d: %s\n%s", run.lease.task, run.lease.attempt, failed.why, failed.stack)
+        run.reply_to.refuse(failed.code, sentence, again)

@@ -76,6 +76,8 @@ def open_for_writing(
             connection.closed = partial(home.note, opened=False)
     except BaseException:
         connection.raw.close()
+        if not _log_of(home).exists():  # it is in the file now, and not missing at the next start
+            home.note(opened=False)
         raise
     return connection
 
@@ -98,13 +100,26 @@ def open_for_reading(home: Home) -> tuple[Reader, dict[str, str]]:
 
 def require_log(home: Home) -> None:
     """Raise LogMissing where a desk was killed and the log that it must have left is gone."""
-    log = home.database.with_name(f"{home.database.name}-wal")
-    if home.left_open() and home.holds_a_desk() and not log.exists():
+    log = _log_of(home)
+    if home.left_open() and home.holds_a_desk() and not log.exists() and _keeps_a_log(home):
         raise LogMissing(
             f"database {home.database}: its log {log.name} is missing, and with it what was committed last, unless a "
             "program such as sqlite3 has opened the file since and brought it in; put it back, or `run.py restore` a "
             f"backup, or remove {home.path / 'lock'} to go on with what there is"
         )
+
+
+def _log_of(home: Home) -> Path:
+    return home.database.with_name(f"{home.database.name}-wal")
+
+
+def _keeps_a_log(home: Home) -> bool:
+    """Whether a desk has ever written in it, unlike in a copy that was just restored; SQLite's file format, 1.3.3."""
+    try:
+        with home.database.open("rb") as file:
+            return file.read(20)[18:] != b"\x01\x01"
+    except OSError as error:
+        raise home.unusable(error) from error
 
 
 def fixed_in(read: Reader) -> dict[str, str]:

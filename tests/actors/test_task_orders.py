@@ -36,6 +36,7 @@ from messages.tasks import (
 from messages.values import Symbol
 from storage import task_orders
 from storage import tasks as stored
+from storage.connections import Reader
 from storage.home import Home
 from tests.actors.queues import DAY, EPOCH, ROUND, Queues, chain, effects, note, task
 from tests.desks import StagedDesk
@@ -484,6 +485,22 @@ def test_one_whole_task_shows_all_there_is_of_it(home: Home) -> None:
     assert [(each.id, each.key, each.state) for each in whole.needed_by] == [(3, "c", "blocked")]
     with pytest.raises(task_orders.NotAllowed, match="task 9: there is none"):
         task_orders.whole(queues.read, 9)
+
+
+def test_a_whole_task_is_of_one_moment(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    queues, original = Queues(home).start(), stored.by_id
+    queues.submit(*chain("a", "b"))
+
+    def by_id(read: Reader, id_: int) -> stored.TaskRow | None:
+        found = original(read, id_)
+        queues.finish("a")
+        return found
+
+    monkeypatch.setattr("storage.task_orders.by_id", by_id)
+    whole = task_orders.whole(queues.read, 2)
+
+    assert (whole.task.state, [need.state for need in whole.needs]) == ("blocked", ["leased"])
+    assert queues.states() == {"a": "done", "b": "leased"}
 
 
 def test_the_terms_of_every_type_end_before_an_actor_would(home: Home) -> None:

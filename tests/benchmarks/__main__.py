@@ -8,7 +8,20 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.benchmarks import claims, facts, gateway, gateway_faults, kernel, queue, readers, start, workers, writer
+from tests.benchmarks import (
+    claims,
+    facts,
+    gateway,
+    gateway_faults,
+    kernel,
+    queue,
+    readers,
+    start,
+    trading,
+    valuation,
+    workers,
+    writer,
+)
 from tests.benchmarks.measure import Benchmark, as_json, as_table, kept, run
 from tests.benchmarks.picture import as_svg
 from tests.benchmarks.plot import as_bars
@@ -24,6 +37,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "queue": queue.QUEUE,
     "workers": workers.WORKERS,
     "claims": claims.CLAIMS,
+    "valuation": valuation.VALUATION,
+    "trading": trading.TRADING,
 }
 SMALL: dict[str, Benchmark] = {
     "facts": facts.SMALL,
@@ -34,6 +49,8 @@ SMALL: dict[str, Benchmark] = {
     "queue": queue.SMALL,
     "workers": workers.SMALL,
     "claims": claims.SMALL,
+    "valuation": valuation.SMALL,
+    "trading": trading.SMALL,
 }
 """With smaller sizes, where there are any."""
 

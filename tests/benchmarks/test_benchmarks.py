@@ -31,6 +31,8 @@ def test_without_a_name_they_are_listed(capsys: pytest.CaptureFixture[str]) -> N
 
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
         "kernel", "start", "facts", "gateway", "gateway-faults", "writer", "readers", "queue", "workers", "claims",
+        "valuation",
+        "trading",
     ]  # fmt: skip
 
 
@@ -87,6 +89,13 @@ def test_the_facts_benchmark_runs_and_its_key_is_the_documented_one(capsys: pyte
     main(["facts", "--quick", "--json"])
 
     assert list(json.loads(capsys.readouterr().out)["ratios"]) == ["facts_of_talib", "symbol_us"]
+
+
+def test_the_valuation_benchmark_runs_and_its_key_is_the_documented_one() -> None:
+    medians = run("valuation", SMALL["valuation"]).medians
+
+    assert list(medians) == list(BENCHMARKS["valuation"].wanted) == ["valuation_ms", "bare_ms"]
+    assert all(median > 0 for median in medians.values())
 
 
 def test_the_keys_of_the_claims_are_a_row_for_each_promise_and_the_three_ratios_between_the_sides() -> None:
@@ -163,6 +172,13 @@ def test_the_workers_benchmark_runs_and_its_keys_are_the_documented_ones() -> No
         "waits16_of_ideal", "waits64_of_ideal", "dispatch_us", "python_of_forked", "writer_p99_beside_waits",
         "writer_p99_beside_numbers", "writer_p99_beside_python", "writer_p99_ms",
     ]  # fmt: skip
+    assert all(median > 0 for median in medians.values())
+
+
+def test_the_trading_benchmark_runs_and_its_keys_are_the_documented_ones() -> None:
+    medians = run("trading", SMALL["trading"]).medians
+
+    assert list(medians) == list(BENCHMARKS["trading"].wanted) == ["risk_us"]
     assert all(median > 0 for median in medians.values())
 
 

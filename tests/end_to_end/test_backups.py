@@ -59,7 +59,7 @@ def test_there_is_nothing_to_back_up_where_no_desk_has_run(place: Place) -> None
 
 
 def test_what_is_no_backup_is_refused_in_one_line(sample: Place) -> None:
-    before = sample.tables()
+    before = sample.tables("trading_days")
     (sample.path / "mine.csv").write_text("symbol,quantity,cost\n")
 
     for name in ("mine.csv", "nowhere.sqlite3"):
@@ -68,7 +68,7 @@ def test_what_is_no_backup_is_refused_in_one_line(sample: Place) -> None:
         assert ended.code == 1
         assert line.startswith("error: ")
         assert name in line
-    assert sample.tables() == before
+    assert sample.tables("trading_days") == before
 
 
 def test_on_a_full_disk_a_desk_holds_what_it_is_told_and_goes_on_when_there_is_room(place: Place) -> None:

@@ -23,7 +23,7 @@ def asking(sample: Place, claude_api: Stub) -> Place:
 
 
 def test_the_doctor_asks_nothing_spends_nothing_and_leaves_nothing(asking: Place, claude_api: Stub) -> None:
-    before = asking.tables()
+    before = asking.tables("trading_days")
 
     ended = asking.run("doctor", "--json")
 
@@ -32,7 +32,7 @@ def test_the_doctor_asks_nothing_spends_nothing_and_leaves_nothing(asking: Place
     assert {name for name, verdict in verdicts.items() if verdict != "ok"} <= {"consent", "disk"}
     assert verdicts["login"] == "ok"
     assert (claude_api.requests, claude_api.asides) == ([], [])
-    assert asking.tables() == before
+    assert asking.tables("trading_days") == before
     assert asking.children == []
 
 

@@ -63,6 +63,13 @@ def test_a_command_that_the_documents_show_works(
     if "BACKUP" in command:
         made = sample.run("backup", "--json").json["file"]
         line = re.sub(r"\bBACKUP\b", made, line)
+    if "ORDER" in command:
+        sample.settings('[trading]\nanalysts = ["rules"]\n')
+        sample.once("--again")
+        line = re.sub(r"\bORDER\b", sample.run("orders", "--json").json["orders"][0]["ticket"]["client_id"], line)
+    if "--narrow" in command:
+        given = sample.run("mandate", "--max-order-value", "9000", "--min-conviction", "0.1", "--days", "300")
+        assert given.code == 0, given
     line = re.sub(r"\bFILE\b", "holdings.csv", line)
     line = line.replace("http://127.0.0.1:8765", claude_api.address)
     line = re.sub(r"\bTASK\b", "1", line)
@@ -121,7 +128,7 @@ def test_every_command_and_option_is_described() -> None:
     options = {option for each in (program, *commands.values()) for one in each.params for option in one.opts}
 
     assert set(re.findall(r"^## ([a-z]+)$", page, re.MULTILINE)) == set(commands)
-    assert {option for option in options if option.startswith("--")} <= set(re.findall(r"--[a-z]+", page))
+    assert {option for option in options if option.startswith("--")} <= set(re.findall(r"--[a-z]+(?:-[a-z]+)*", page))
 
 
 def test_every_setting_is_described_with_its_default() -> None:

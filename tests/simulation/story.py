@@ -14,7 +14,8 @@ from actors.claude.programs import Programs
 from actors.console.access import Access, DeskFailed, DeskRefused
 from actors.console.imports import import_holdings
 from actors.console.rounds import Asked, RoundFailed, begin, ended
-from actors.desk import TOLD, Desk, Edges
+from actors.desk import TOLD, Desk
+from actors.edges import Edges
 from actors.kernel.supervision import RETRY
 from actors.kernel.system import StartFailed
 from actors.kernel.testing import InjectedCrash

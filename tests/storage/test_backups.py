@@ -21,7 +21,7 @@ from storage import backups, ledger
 from storage.backups import NotABackup, back_up, restore
 from storage.connections import DatabaseUnusable, Reader, fetch
 from storage.home import Home
-from storage.migrations import Migration, SchemaTooNew, WrongHome, known, open_for_writing
+from storage.migrations import LogMissing, Migration, SchemaTooNew, WrongHome, known, open_for_writing
 from storage.writing import WriteConnection
 from tests.storage.conftest import FIXED
 
@@ -179,6 +179,7 @@ def test_a_damaged_database_is_kept_as_it_is_with_its_log(home: Home, ended: Pat
 
     assert kept is not None
     assert kept.read_bytes() == b"rubbish" * 1_000
+    assert kept.with_name(f"{kept.name}-wal").read_bytes() == b"more of it"
     assert names(home.database) == {"before"}
 
 
@@ -194,10 +195,15 @@ def spoil(path: Path, sql: str) -> None:
         ("PRAGMA user_version = 9999", SchemaTooNew, "has schema 9999, this release knows"),
         ("PRAGMA application_id = 7", NotABackup, "is not a desk's database"),
         ("UPDATE home SET value = 'csv' WHERE name = 'price_source'", WrongHome, "was begun with price_source = csv"),
-        ("INSERT INTO ledger_entries (transaction_id, account, quantity, amount) VALUES (1, 'cash', 0, 5)",
-         NotABackup, "transaction 1 of its ledger does not sum to zero"),
-        ("INSERT INTO ledger_entries (transaction_id, account, symbol, quantity, amount) "
-         "VALUES (1, 'holdings', 'A', 5, 0)", NotABackup, "transaction 1 of its ledger does not sum to zero"),
+        ("DROP TRIGGER ledger_entries_ours; "
+         "INSERT INTO ledger_entries (transaction_id, account, quantity, amount) VALUES (1, 'cash', 0, 5)",
+         NotABackup, "its books are not whole (ledger_transactions 1: does not sum to zero)"),
+        ("DROP TRIGGER ledger_entries_ours; "
+         "INSERT INTO ledger_entries (transaction_id, account, symbol, quantity, amount, lot) "
+         "VALUES (1, 'holdings', 'A', 5, 0, 'opening 1')",
+         NotABackup, "its books are not whole (ledger_transactions 1: does not sum to zero)"),
+        ("UPDATE ledger_balances SET amount = amount + 1 WHERE account = 'cash'",
+         NotABackup, "its books are not whole (ledger_balances paper cash: has 0 and 7000000001, its "),
         ("DELETE FROM sqlite_schema WHERE name = 'tasks'", DatabaseUnusable, "damaged"),
     ],
 )  # fmt: skip
@@ -249,23 +255,63 @@ def test_killed_at_any_line_the_home_has_the_one_or_the_other_whole(
     found, line, killed = list[set[str]](), 0, True
     while killed:
         line += 1
-        killed_home = Home(home.path.with_name(f"killed-{line}"))
-        killed_home.path.mkdir()
-        for end, content in files.items():
-            killed_home.database.with_name(f"desk.sqlite3{end}").write_bytes(content)
-        if (child := os.fork()) == 0:
-            sys.settrace(Killer(line).trace)
-            restore(killed_home, made, FIXED, APRIL)
-            os._exit(0)
-        killed = os.WIFSIGNALED(os.waitpid(child, 0)[1])
+        killed_home = left_open(home.path.with_name(f"killed-{line}"), files)
+        killed = killed_at(line, killed_home, made)
 
         open_for_writing(killed_home, FIXED, 0).close()
+        killed_home.release()
         found.append(names(killed_home.database))
 
     print(f"{line - 1} lines at which it was killed")
     assert line > 20
     assert {frozenset(each) for each in found} == {frozenset({"before", "after"}), frozenset({"before"})}
     assert found == sorted(found, key=len, reverse=True)
+
+
+def test_killed_at_any_line_a_damaged_database_is_whole_or_said_to_lack_its_log_or_the_new_one_is_there(
+    home: Home, made: Path
+) -> None:
+    files, found, line, killed = {"": b"rubbish" * 1_000, "-wal": b"more of it"}, list[str](), 0, True
+    while killed:
+        line += 1
+        killed_home = left_open(home.path.with_name(f"killed-{line}"), files)
+        killed_home.note(opened=False)  # nobody knows of its log but the log itself
+        killed = killed_at(line, killed_home, made)
+
+        log, kept = (killed_home.path / name for name in ("desk.sqlite3-wal", "replaced-20130401T000000Z.sqlite3-wal"))
+        if killed_home.database.read_bytes() != files[""]:
+            found.append("new")
+            open_for_writing(killed_home, FIXED, 0).close()
+            assert names(killed_home.database) == {"before"}
+        elif log.exists():
+            found.append("old")
+        else:
+            found.append("old, log missing")
+            with pytest.raises(LogMissing):
+                open_for_writing(killed_home, FIXED, 0)
+        assert found[-1] == "old" or kept.read_bytes() == files["-wal"]
+        killed_home.release()
+
+    assert list(dict.fromkeys(found)) == ["old", "old, log missing", "new"]
+
+
+def left_open(path: Path, files: dict[str, bytes]) -> Home:
+    """A home of ours with these files, whose desk was killed."""
+    home = Home(path)
+    home.take()
+    for end, content in files.items():
+        home.database.with_name(f"desk.sqlite3{end}").write_bytes(content)
+    home.note(opened=True)
+    return home
+
+
+def killed_at(line: int, home: Home, file: Path) -> bool:
+    """Restore in another process that is killed at this line of it; false if it has fewer."""
+    if (child := os.fork()) == 0:
+        sys.settrace(Killer(line).trace)
+        restore(home, file, FIXED, APRIL)
+        os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
 
 class Killer:

@@ -189,3 +189,36 @@ def test_the_digest_tells_bars_of_one_symbol_from_the_same_of_another(
     connection.commit([bars.replace(read, ACME, walk(5)), bars.replace(read, IBM, walk(5))])
 
     assert bars.digest(read, [ACME]) != bars.digest(read, [IBM])
+
+
+def test_the_sessions_are_those_of_all_symbols_from_the_year_before_on_or_of_the_last_there_is(
+    connection: WriteConnection, read: Reader
+) -> None:
+    assert bars.sessions(read, END) == []
+    whole = walk(500)
+    odd = Bars(*(getattr(whole, name)[::7] for name in COLUMNS))
+    connection.commit([bars.replace(read, ACME, odd), bars.replace(read, IBM, first(whole, 450))])
+
+    found = bars.sessions(read, dt.date(2013, 12, 31))
+
+    expected = {*odd.sessions.tolist(), *whole.sessions[:450].tolist()}
+    assert found == sorted(day for day in expected if day.year >= 2012)
+    assert len(found) > 300
+    assert bars.sessions(read, dt.date(2026, 1, 1)) == [day for day in found if day.year == 2013]
+
+
+def test_the_markets_time_is_the_newest_session_of_all_and_each_symbol_has_its_own(
+    connection: WriteConnection, read: Reader
+) -> None:
+    assert (bars.market_time(read), bars.newest(read, ACME)) == (None, None)
+    whole = walk(1_000)
+    connection.commit([bars.replace(read, ACME, first(whole, 700)), bars.replace(read, IBM, first(whole, 999))])
+    before = bars.newest(read, ACME)
+    connection.commit([bars.replace(read, ACME, first(whole, 701))])
+    after = bars.newest(read, ACME)
+
+    assert bars.market_time(read) == dt.date(2013, 2, 28)
+    assert before is not None
+    assert after is not None
+    assert (before[0], after[0]) == (2012, 2012)
+    assert before != after

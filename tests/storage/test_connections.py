@@ -406,6 +406,53 @@ def test_a_snapshot_in_which_nobody_reads_is_ended_too_and_says_so_when_it_is_re
     assert read.oldest() == 0.0
 
 
+def test_who_ends_an_old_snapshot_never_ends_that_of_whoever_borrows_the_connection_next(
+    connection: WriteConnection,
+) -> None:
+    begun, go_on, second_begun, ended = (threading.Event() for _ in range(4))
+    told = list[set[str] | Exception]()
+
+    def clock() -> float:
+        if threading.current_thread() is others:
+            return 0.0
+        go_on.set()  # here it is known that the first is too old, and it is not ended yet
+        second_begun.wait(0.3)  # so long, since it may have to wait for us
+        return OLDEST * 2
+
+    def read_twice() -> None:
+        with read.snapshot() as first:
+            names(first)
+            begun.set()
+            go_on.wait()
+        with read.snapshot() as second:
+            names(second)
+            second_begun.set()
+            ended.wait()
+            try:
+                told.append(names(second))
+            except ReadTooOld as error:
+                told.append(error)
+
+    read, others = Reader(connection.path, clock), threading.Thread(target=read_twice)
+    others.start()
+    begun.wait()
+    read.end_old_snapshots()
+    second_begun.wait()
+    connection.commit([[insert("a")]])
+    ended.set()
+    others.join()
+
+    assert told == [set()]
+
+
+def test_a_snapshot_that_is_over_cannot_be_read_any_more(connection: WriteConnection, read: Reader) -> None:
+    with read.snapshot() as at:
+        names(at)
+
+    with pytest.raises(ReadTooOld):
+        names(at)
+
+
 def test_a_reader_holds_no_snapshot(connection: WriteConnection, read: Reader) -> None:
     before = names(read)
     connection.commit([[insert("a")]])

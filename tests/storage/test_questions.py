@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from messages.addresses import Refused, ReplyTo
 from messages.claude import Answered, Cause, Failed, Profile, Purpose, Question
 from messages.database import Statement
+from messages.performance import Spending
 from messages.values import CorrelationId, Symbol
 from storage import consents, questions
 from storage.connections import Reader
@@ -238,3 +239,12 @@ def test_failures_are_those_that_were_asked_and_not_answered_newest_first(
 
     assert [row.outcome for row in questions.failures(read, 10)] == ["budget", "crash", "overloaded"]
     assert [row.id for row in questions.failures(read, 1)] == ["4"]
+
+
+def test_spending_is_what_each_question_cost_or_has_reserved_in_order_of_asking(
+    connection: WriteConnection, read: Reader
+) -> None:
+    returned(connection, reserve(question("a"), "0.30", now=NOW + 5), reserve(question("b"), "0.20"))
+    returned(connection, settle("b", "0.07"), settle("free", "0"))
+
+    assert questions.spending(read) == [Spending(NOW, Decimal("0.07")), Spending(NOW + 5, Decimal("0.3"))]

@@ -32,7 +32,12 @@ TABLES = {
     "tasks.py": {"tasks", "task_needs", "task_counts"},
     "task_orders.py": {"tasks", "task_needs", "paused_queues"},
     "bars.py": {"bars"},
-    "ledger.py": {"ledger_transactions", "ledger_entries"},
+    "movements.py": {"ledger_transactions", "ledger_entries"},
+    "ledger.py": {"ledger_transactions", "ledger_entries", "ledger_balances", "ledger_lots"},
+    "audit.py": {"ledger_transactions", "ledger_entries", "ledger_balances", "ledger_lots"},
+    "chain.py": {"chain"},
+    "orders.py": {"trading_orders", "trading_fills", "trading_journal", "trading_states", "trading_days"},
+    "mandates.py": {"trading_mandates"},
     "valuations.py": {"valuations"},
     "fact_sheets.py": {"fact_sheets"},
     "decisions.py": {"decisions"},
@@ -40,20 +45,29 @@ TABLES = {
     "breaker.py": {"claude_breaker"},
     "consents.py": {"claude_consents"},
     "prompts.py": {"prompts"},
+    "paper.py": {"paper_orders", "paper_executions", "paper_sessions"},
 }
 ASKED = "INSERT INTO claude_questions (id, correlation_id, purpose, model, reserved, asked_at"
+ORDERED = """INSERT INTO paper_orders (client_id, symbol, side, quantity, kind, in_force, came, stage, filled,
+    triggered, why, at, ended_at)"""
 ROWS = {
     "ledger_transactions": """INSERT INTO ledger_transactions (kind, origin, correlation_id, at)
         VALUES ('opening', 'x', 'c', 0)""",
     "ledger_entries": """INSERT INTO ledger_transactions (id, kind, origin, correlation_id, at)
         VALUES (7, 'opening', 'x', 'c', 0);
         INSERT INTO ledger_entries (transaction_id, account, quantity, amount) VALUES (7, 'cash', 0, 5)""",
+    "chain": f"INSERT INTO chain (number, subject, item, hash) VALUES (3, 'ledger', 7, x'{'0' * 64}')",
     "decisions": """INSERT INTO decisions (id, correlation_id, symbol, version, payload, at)
         VALUES ('d', 'c', 'AAPL', 1, '{}', 0)""",
     "claude_questions": f"""{ASKED}, cost, outcome, ended_at) VALUES ('q', 'c', 'chat', 'm', 9, 0, 7, 'answered', 1)""",
     "claude_breaker": """INSERT INTO claude_breaker (state, failures, cause, sentence, retry_at, at)
         VALUES ('open', 3, 'server', 'why', 5, 0)""",
     "claude_consents": "INSERT INTO claude_consents (at, model, usd_per_round) VALUES (0, 'm', 1)",
+    "paper_orders": f"{ORDERED} VALUES ('o', 'A', 'buy', 9, 'market', 'day', '2013-03-01', 'filled', 9, 0, '', 0, 1)",
+    "paper_executions": f"""{ORDERED} VALUES ('o', 'A', 'buy', 9, 'market', 'day', '2013-03-01', 'working', 5, 0, '', 0,
+        NULL);
+        INSERT INTO paper_executions (execution_id, client_id, symbol, side, quantity, price, amount, fee, session, at)
+        VALUES ('e', 'o', 'A', 'buy', 5, 1, 5, 0, '2013-03-01', 0)""",
     "prompts": f"INSERT INTO prompts (hash, text) VALUES ('{'0' * 64}', 'p')",
 }
 HOME = Path(storage.__file__).parent
@@ -124,8 +138,34 @@ def test_an_open_breaker_says_until_when(connection: WriteConnection) -> None:
         fetch(connection.raw, ROWS["claude_breaker"].replace("5, 0)", "NULL, 0)"))
 
 
+@pytest.mark.parametrize(
+    "change",
+    ["filled = 10", "stage = 'filled', ended_at = 1", "filled = 9", "stage = 'cancelled'", "quantity = NULL",
+     "came = NULL", "quantity = 0"],
+)  # fmt: skip
+def test_a_paper_order_is_never_filled_beyond_its_quantity_and_ends_once(
+    connection: WriteConnection, change: str
+) -> None:
+    fetch(connection.raw, ROWS["paper_executions"])
+
+    with pytest.raises(apsw.ConstraintError):
+        fetch(connection.raw, f"UPDATE paper_orders SET {change}")
+    fetch(connection.raw, "UPDATE paper_orders SET filled = 9, stage = 'filled', ended_at = 1")
+
+
+def test_the_sessions_that_paper_orders_have_met_only_go_on(connection: WriteConnection) -> None:
+    fetch(connection.raw, "INSERT INTO paper_sessions (symbol, session) VALUES ('A', '2013-03-01')")
+
+    with pytest.raises(apsw.ConstraintError, match="once"):
+        fetch(connection.raw, "UPDATE paper_sessions SET session = '2013-03-01'")
+    fetch(connection.raw, "UPDATE paper_sessions SET session = '2013-03-04'")
+
+
 def test_every_table_is_strict(connection: WriteConnection) -> None:
-    loose = fetch(connection.raw, "SELECT name FROM pragma_table_list WHERE NOT strict AND name NOT LIKE 'sqlite_%'")
+    loose = fetch(
+        connection.raw,
+        "SELECT name FROM pragma_table_list WHERE type = 'table' AND NOT strict AND name NOT LIKE 'sqlite_%'",
+    )
 
     assert loose == []
 

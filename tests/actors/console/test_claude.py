@@ -3,14 +3,18 @@
 from collections.abc import Callable
 from decimal import Decimal
 
+import pytest
+
 from actors.claude.sessions import Fault
 from actors.console import asking
 from actors.console.claude import SHOWN, Breaker, Ceilings, look, state
 from actors.console.doors import Here
 from actors.settings.reading import Settings
 from messages.claude import Asking, Cause, Profile
+from storage import questions
+from storage.connections import Reader
 from storage.home import Home
-from storage.questions import Share
+from storage.questions import Breakdown, Share
 from tests.desks import StagedDesk
 from tests.sessions import Answer
 
@@ -138,3 +142,18 @@ def test_a_gateway_that_is_gone_is_no_error(home: Home) -> None:
     desk.stop()
 
     assert look(desk.access) is None
+
+
+def test_how_it_stands_is_of_one_moment(desk: StagedDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.import_text(HOLDINGS)
+    original = questions.breakdown
+
+    def breakdown(read: Reader, since: int) -> Breakdown:
+        desk.once(claude="on")
+        return original(read, since)
+
+    monkeypatch.setattr(questions, "breakdown", breakdown)
+    found = state(desk.read, Asking(), MARCH)
+
+    assert (found.spent.month, found.spent.of_month.by_model) == (Decimal(0), ())
+    assert original(desk.read, MARCH).by_model

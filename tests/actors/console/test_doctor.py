@@ -22,8 +22,8 @@ WORLD = World(
     Settings, lambda: "sdk 1 with program 2", lambda asking: "a test", "http://127.0.0.1:9", lambda _: "/bin/x"
 )
 NAMES = [
-    "Python", "home", "lock", "disk", "database", "settings", "price", "launcher", "program", "login", "consent",
-    "breaker",
+    "Python", "home", "lock", "disk", "database", "books", "settings", "price", "launcher", "program", "login",
+    "consent", "breaker",
 ]  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def test_a_home_that_does_not_exist_is_a_warning_and_is_not_made(tmp_path: Path)
     examined = examine(home, WORLD)
 
     assert examined.verdict == "warning"
-    assert [each.name for each in examined.checks if each.verdict != "ok"] == ["home", "database", "consent"]
+    assert [each.name for each in examined.checks if each.verdict != "ok"] == ["home", "database", "books", "consent"]
     assert not home.path.parent.exists()
 
 
@@ -224,3 +224,21 @@ def test_every_check_is_one_line(tmp_path: Path) -> None:
     for each in examine(Home(tmp_path), replace(WORLD, login=raising(TroupeError("x")))).checks:
         assert (each.found + each.todo).isprintable()
         assert each.verdict == "ok" or each.todo or each.name == "login"
+
+
+def test_books_that_are_off_are_an_error_and_the_audit_names_the_row(ran: StagedDesk, home: Home) -> None:
+    ran.import_text("symbol,quantity,cost\nAAPL,1,100\n")
+    assert check(home, "books").found.startswith("entries sum to zero and to holdings and cash; link ")
+    ran.stop()
+    with closing(sqlite3.connect(home.database)) as connection:
+        connection.executescript(
+            "DROP TRIGGER ledger_entries_stay; UPDATE ledger_entries SET acquired = 'x' WHERE id = 1"
+        )
+    home.note(opened=False)
+
+    found = check(home, "books")
+    (whole,) = [each for each in examine(home, WORLD, whole=True).checks if each.name == "books"]
+
+    assert found.verdict == "error", "the end of the chain is looked at by each start"
+    assert (whole.verdict, whole.todo) == ("error", "trade no more; `run.py restore` a backup")
+    assert whole.found.startswith("ledger_transactions 1: it, one of its entries or link 3 of the chain")

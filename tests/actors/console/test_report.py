@@ -7,10 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from actors.console import queues
 from actors.console.imports import import_sample
 from actors.console.report import NoRound, report
 from actors.settings.reading import Settings
+from messages.trading import Valuation
 from messages.values import CorrelationId
+from storage import valuations
+from storage.connections import Reader
 from storage.home import Home
 from tests.desks import StagedDesk, prices, walk
 
@@ -134,3 +138,20 @@ def test_own_prices_are_not_hindsight(home: Home) -> None:
 def test_a_round_that_was_never_made_is_named(desk: StagedDesk) -> None:
     with pytest.raises(NoRound, match="round nowhere: has no valuation"):
         report(desk.read, CorrelationId("nowhere"), "sample")
+
+
+def test_a_report_is_of_one_moment(desk: StagedDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.import_text("symbol,quantity,cost\nAAPL,10,100\n")
+    queues.order(desk.access, "pause", "analysis")
+    correlation_id, original = desk.begin(), valuations.load
+
+    def load(read: Reader, round_: CorrelationId) -> Valuation | None:
+        found = original(read, round_)
+        queues.order(desk.access, "resume", "analysis")
+        desk.system.advance(1)
+        return found
+
+    monkeypatch.setattr(valuations, "load", load)
+    early, late = (report(desk.read, correlation_id, "sample") for _ in range(2))
+
+    assert (len(early.recommendations), len(late.recommendations)) == (0, 1)

@@ -3,14 +3,18 @@
 import re
 from dataclasses import replace
 from decimal import Decimal
+from itertools import count
 
 import pytest
 
 from actors.console import doors, queues
 from actors.console.rounds import RoundFailed
 from actors.settings.reading import Settings
+from actors.workers.jobs import JOBS, Known
+from messages.tasks import ComputeFacts, Run
 from messages.values import Symbol
 from storage import bars, ledger
+from storage.connections import NotNow
 from storage.home import Home
 from tests.desks import StagedDesk, prices, walk
 
@@ -240,6 +244,29 @@ def test_a_round_whose_tasks_were_pruned_is_still_the_same_round(home: Home) -> 
     assert [each.id for each in other.recommendations] != [each.id for each in made.recommendations]
     assert shape(desk) == {"refresh_bars": 2, "value_portfolio": 1, "facts": 1, "recommendation": 1}
     assert {row.state for row in desk.tasks()} == {"done"}
+
+
+def test_whoever_waits_for_a_task_that_waits_for_its_place_is_told_so(
+    folder_desk: StagedDesk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job, tries = JOBS[ComputeFacts], count()
+
+    def load(known: Known, run: Run) -> object:
+        if next(tries) < 2:
+            raise NotNow("database desk.sqlite3: disk I/O error")
+        return job.load(known, run)
+
+    monkeypatch.setitem(JOBS, ComputeFacts, replace(job, load=load))
+    monkeypatch.setattr(doors, "HELD_LOOK", 0.0)
+    folder_desk.import_text(HOLDINGS)
+
+    made = folder_desk.once()
+
+    [facts] = [row for row in folder_desk.tasks() if row.type == "facts"]
+    assert len(made.recommendations) == 1
+    assert (facts.state, facts.attempts, next(tries)) == ("done", 1, 3)
+    said = set(capsys.readouterr().err.splitlines())
+    assert said == {f"waiting: task {facts.id}: ComputeFacts: database desk.sqlite3: disk I/O error"}
 
 
 def test_a_round_with_a_cancelled_task_says_so_and_another_can_be_made(folder_desk: StagedDesk) -> None:

@@ -5,9 +5,13 @@ import json
 import pytest
 
 from actors.claude.sessions import Opened
+from actors.console import queues
 from actors.console.views import NotFound, QueueState, status, why
 from actors.domain.question import SYSTEM
-from storage import decisions
+from messages.values import CorrelationId
+from storage import decisions, task_orders, tasks
+from storage.connections import Reader
+from storage.tasks import TaskRow
 from tests.desks import StagedDesk
 
 HOLDINGS = "symbol,quantity,cost\nAAPL,10,100\nIBM,1,1\n"
@@ -109,3 +113,32 @@ def test_a_beginning_that_several_ids_share_is_refused(ran: StagedDesk, monkeypa
 
     with pytest.raises(NotFound, match="begins more than one recommendation"):
         why(ran.read, "", "sample")
+
+
+def test_status_is_of_one_moment(ran: StagedDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = task_orders.paused
+
+    def paused(read: Reader) -> set[str]:
+        queues.order(ran.access, "pause", "data")
+        return original(read)
+
+    monkeypatch.setattr(task_orders, "paused", paused)
+
+    assert [each.paused for each in status(ran.read, "here", "sample").queues] == [False] * 3
+    assert original(ran.read) == {"data"}
+
+
+def test_why_is_of_one_moment(ran: StagedDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    [record, _] = decisions.together(ran.read, ran.begin())
+    original = tasks.together
+
+    def together(read: Reader, correlation_id: CorrelationId) -> list[TaskRow]:
+        ran.system.advance(91 * 86_400)  # by then they have been pruned
+        return original(read, correlation_id)
+
+    monkeypatch.setattr(tasks, "together", together)
+
+    assert [row.type for row in why(ran.read, record.id, "sample").tasks] == [
+        "value_portfolio", "facts", "recommendation"
+    ]  # fmt: skip
+    assert original(ran.read, record.correlation_id) == []

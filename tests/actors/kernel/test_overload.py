@@ -15,7 +15,8 @@ import pytest
 
 from actors.claude.programs import Programs
 from actors.database import BATCH, DatabaseWriter
-from actors.desk import Desk, Edges
+from actors.desk import Desk
+from actors.edges import Edges
 from actors.kernel.edges import Promise
 from actors.kernel.me import Actor, Me
 from actors.kernel.supervision import Policy

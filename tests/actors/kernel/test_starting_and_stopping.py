@@ -237,6 +237,35 @@ def test_a_member_that_crashes_refuses_those_of_its_chunk_that_it_has_not_answer
     system.stop(grace=1)
 
 
+class Clinging(Divider):
+    """One of a crew that cannot let go of what it owns."""
+
+    def on_stop(self) -> None:
+        raise OSError("it is held")
+
+
+def test_a_member_that_cannot_release_what_it_owns_says_so_and_nobody_else_stops_for_it() -> None:
+    system, ref = TestSystem(), Ref[Divide]("clinging")
+    system.add_crew(ref, lambda _: Clinging(), 2)
+    system.start()
+    probes = [Probe[int | Refused](str(by)) for by in (0, 3)]
+
+    for by, probe in zip((0, 3), probes, strict=True):
+        ref.tell(Divide(by, probe))
+    system.settle()
+    after_a_crash = [(type(error), retry) for _, error, retry in system.recorder.crashes]
+    late = system.stop(grace=1)
+
+    assert [type(probe.received[0]) for probe in probes] == [Refused, int]
+    assert after_a_crash == [(OSError, None), (ZeroDivisionError, 0.0)]
+    assert sorted((name, type(error)) for name, error, _ in system.recorder.crashes[2:]) == [
+        ("clinging-1", OSError),
+        ("clinging-2", OSError),
+    ]
+    assert late == []
+    assert not system.failed.done()
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 8])
 def test_a_stop_among_what_is_taken_reaches_its_member_and_each_of_them_releases_what_it_owns(size: int) -> None:
     system, probes, released = together(size, [1] * 20)

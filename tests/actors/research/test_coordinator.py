@@ -52,7 +52,9 @@ class Researched:
         self.connection, self.read = connection, Reader(connection.path)
         self.system, self.ref = TestSystem(), Ref[research.Message]("research")
         self.gateway = Probe[claude.Message]("claude")
-        self.system.add(self.ref, lambda me: ResearchCoordinator(me, self.gateway.ref, Asking(), self.read))
+        self.system.add(
+            self.ref, lambda me: ResearchCoordinator(me, self.gateway.ref, Asking(), self.read, ("claude",))
+        )
         self.system.start()
 
     def run(self, work: Work | None = None, *, stand_in: bool = False, attempt: int = 1) -> Probe[Finished | Refused]:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from actors.domain.orders import Limits
 from actors.settings.reading import BadSettings, Cluster, Settings, load
 from actors.settings.schema import checked
 from messages.claude import Asking
+from messages.trading import TradingTerms
 from storage.files import Unreadable
 from storage.home import Home
 
@@ -80,6 +82,33 @@ def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
 
         [backups]
         keep = 3
+        [trading]
+        analysts = ["rules", "claude"]
+        broker = "paper"
+        approval_hours = 720
+        reconcile_minutes = 1
+        costs = "per_cent"
+        volume_share = 0.000000001
+        target_weight = 0.11
+        band = 0
+        risk_per_trade = 0.02
+        [risk]
+        max_position = 0.2
+        max_symbol = 0.21
+        max_sector = 0.5
+        max_gross = 0.99
+        max_net = 0.8
+        max_daily_loss = 0.1
+        max_drawdown = 1
+        max_orders_a_day = 0
+        max_orders_a_minute = 0
+        price_collar = 0.01
+        max_price_age = 0
+        min_conviction = 0
+        allow_short = true
+        cash_buffer = 0.03
+        lot = 0.000000001
+        min_value = 0.5
         """)
     claude = Asking(
         "claude-opus-5-5", Decimal("0.1"), Decimal(2), Decimal("3.000000001"), Decimal(10_000), 10, 2.5, 3, 4, 16, 16,
@@ -90,7 +119,48 @@ def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
         "tls://scheduler.example:8786", home.path / "tls/ca.pem", Path("/etc/tls/desk.pem"), home.path / "tls/desk.key"
     )
 
-    assert load(home) == Settings("EUR", 2.5, "csv", tmp_path, ("aapl", "IBM"), 64, 3, 100, cluster, 0, 30, claude, 3)
+    terms = TradingTerms(
+        ("rules", "claude"), "paper", 720, 1, "per_cent", Decimal("1e-9"), Decimal("0.11"), Decimal(0),
+        Decimal("0.02"),
+    )  # fmt: skip
+    limits = Limits(
+        Decimal("0.2"), Decimal("0.21"), Decimal("0.5"), Decimal("0.99"), Decimal("0.8"), Decimal("0.1"), Decimal(1),
+        0, 0, Decimal("0.01"), 0, 0.0, True, Decimal("0.03"), Decimal("1e-9"), Decimal("0.5"),
+    )  # fmt: skip
+
+    assert load(home) == Settings(
+        "EUR", 2.5, "csv", tmp_path, ("aapl", "IBM"), 64, 3, 100, cluster, 0, 30, claude, 3, terms, limits
+    )  # fmt: skip
+
+
+AGREEING = [
+    "[risk]\nmax_position = 0.02",  # smaller than the default of target_weight: the smaller one holds
+    "[risk]\nmax_gross = 0.5\nmax_net = 0.05",
+    "[risk]\nmax_drawdown = 0.001",
+    "[risk]\nmax_orders_a_day = 1",
+    "[risk]\nmax_position = 0",  # nothing is to be bought
+    "[trading]\ntarget_weight = 0",
+    "[trading]\ntarget_weight = 0.011",
+    "[trading]\nband = 0.049",
+    "[trading]\ntarget_weight = 1\n[risk]\nmax_position = 1\nmax_symbol = 1\nmax_sector = 1",
+]
+
+
+@pytest.mark.parametrize("written", AGREEING)
+def test_limits_that_do_not_contradict_one_another_are_taken(home: Home, written: str) -> None:
+    home.settings.write_text(written)
+
+    assert load(home) != Settings(folder=home.path / "prices")
+
+
+def test_limits_agree_across_file_and_environment(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.settings.write_text("[risk]\nmax_position = 0.04")
+    monkeypatch.setenv("TROUPE_TRADING__TARGET_WEIGHT", "0.041")
+
+    assert refused(home) == (
+        "environment: TROUPE_TRADING__TARGET_WEIGHT = 0.041: is above [risk] max_position = 0.04; "
+        "lower the one or raise the other"
+    )
 
 
 def test_a_cap_below_the_default_of_a_narrower_one_is_no_contradiction(home: Home) -> None:
@@ -170,7 +240,7 @@ def test_a_variable_goes_before_the_file_and_leaves_the_rest_of_its_section(
     assert (load(home).grace, load(home).currency, load(home).watch) == (30, "EUR", ("FB",))
 
 
-SECTIONS = "[desk], [market], [research], [workers], [tasks], [metrics], [backups], [claude]"
+SECTIONS = "[desk], [market], [research], [workers], [tasks], [metrics], [backups], [claude], [trading], [risk]"
 
 
 @pytest.mark.parametrize("written", ["", "[workers]\nthreads = 3"])
@@ -226,6 +296,54 @@ FILES = [
             ("model = 'a b'", "string should match pattern"),
             ("mode = 'on'", "is not a setting; there are model, max_usd_per_question, max_usd_per_round"),
         ]
+    ),
+    *(
+        (f"[risk]\n{written}", f"desk.toml: [risk] {written}: {sentence}")
+        for written, sentence in [
+            ("max_position = 1.4", "input should be less than or equal to 1"),
+            ("max_position = -0.1", "input should be greater than or equal to 0"),
+            ("max_position = nan", "input should be a valid number"),
+            ("max_position = '0.1'", "input should be a valid number"),
+            ("max_position = 1e-10", "decimal input should have no more than 9 decimal places"),
+            ("max_daily_loss = 0", "input should be greater than 0"),
+            ("min_conviction = 1.1", "input should be less than or equal to 1"),
+            ("max_orders_a_day = 1.5", "input should be a valid integer"),
+            ("max_price_age = 31", "input should be less than or equal to 30"),
+            ("lot = 0", "input should be greater than 0"),
+            ("allow_short = 1", "input should be a valid boolean"),
+            ("max_position = 0.11", "is above max_symbol = 0.1; lower the one or raise the other"),
+            ("max_symbol = 0.31", "is above max_sector = 0.3; lower the one or raise the other"),
+            ("max_daily_loss = 0.16", "is above max_drawdown = 0.15; lower the one or raise the other"),
+            ("max_orders_a_minute = 21", "is above max_orders_a_day = 20; lower the one or raise the other"),
+            ("max_position = 0.01", "is not above [trading] band = 0.01, so that nothing would ever be bought; lower"),
+            ("max_symbol = 0.005", "is not above [trading] band = 0.01, so that nothing would ever be bought; lower"),
+        ]
+    ),
+    *(
+        (f"[trading]\n{written}", f"desk.toml: [trading] {written}: {sentence}")
+        for written, sentence in [
+            ("target_weight = 0.11", "is above [risk] max_position = 0.1; lower the one or raise the other"),
+            ("risk_per_trade = 0.04", "is above [risk] max_daily_loss = 0.03; lower the one or raise the other"),
+            ("target_weight = 0.01", "is not above [trading] band = 0.01, so that nothing would ever be bought; lower"),
+            ("band = 0.05", "is not below the target weight, 0.05, so that nothing would ever be bought; lower the ba"),
+            ("volume_share = 0", "input should be greater than 0"),
+            ("approval_hours = 0", "input should be greater than or equal to 1"),
+            ("costs = 'free'", "input should be 'none', 'us_retail', 'us_per_share' or 'per_cent'"),
+            ("broker = 'real'", "input should be 'paper'"),
+        ]
+    ),
+    ("[trading]\nanalysts = ['astrology']", "desk.toml: [trading] analysts = 'astrology': input should be 'claude' or"),
+    (
+        "[risk]\nmax_gross = 0.5\nmax_sector = 0.6",
+        "desk.toml: [risk] max_sector = 0.6: is above max_gross = 0.5; lower the one or raise the other",
+    ),
+    (
+        "[risk]\nmax_gross = 0.5\nmax_net = 0.6",
+        "desk.toml: [risk] max_net = 0.6: is above max_gross = 0.5; lower the one or raise the other",
+    ),
+    (
+        "[trading]\ntarget_weight = 0.06\n[risk]\nmax_symbol = 0.05",
+        "desk.toml: [trading] target_weight = 0.06: is above [risk] max_symbol = 0.05; lower the one",
     ),
     ("desk = 3", "desk.toml: [desk] = 3: is not a section; write [desk]"),
 ]  # fmt: skip

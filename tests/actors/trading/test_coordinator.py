@@ -6,13 +6,16 @@ from decimal import Decimal
 import pytest
 
 from actors.database import DatabaseWriter
+from actors.domain.orders import Limits
 from actors.kernel.system import STOP_DESK
 from actors.kernel.testing import Probe, TestSystem
-from actors.trading.coordinator import COMMIT_WITHIN, TradingCoordinator
-from messages import database, trading
+from actors.trading.books import COMMIT_WITHIN
+from actors.trading.coordinator import Message, TradingCoordinator
+from actors.trading.judging import Judge
+from messages import broker, database
 from messages.addresses import Ref, Refused
 from messages.database import Write, WritesHeld, WritesResumed
-from messages.trading import Held, Holding, Import, Imported
+from messages.trading import Held, Holding, Import, Imported, TradingTerms
 from messages.values import CorrelationId, Symbol
 from storage import ledger
 from storage.connections import Operations, Reader
@@ -26,7 +29,7 @@ class Books:
     """The coordinator and the writer, or a probe in the writer's place."""
 
     system: TestSystem
-    ref: Ref[trading.Message]
+    ref: Ref[Message]
     read: Reader
 
     def take_over(self, *holdings: Holding, cash: str = "0") -> Probe[Imported | Refused]:
@@ -37,11 +40,13 @@ class Books:
 
 
 def books(home: Home, writer: Ref[database.Message] | None = None) -> Books:
-    system, ref, own = TestSystem(), Ref[trading.Message]("trading"), Ref[database.Message]("database")
+    system, ref, own = TestSystem(), Ref[Message]("trading"), Ref[database.Message]("database")
+    read, to = Reader(home.database), Probe[broker.Request]("broker")
+    judge = Judge(read, TradingTerms(), Limits(), home.halted)
     system.add(own, lambda me: DatabaseWriter(me, home, {}, Operations()), STOP_DESK)
-    system.add(ref, lambda me: TradingCoordinator(me, writer or own), STOP_DESK)
+    system.add(ref, lambda me: TradingCoordinator(me, writer or own, to.ref, judge, read), STOP_DESK)
     system.start()
-    return Books(system, ref, Reader(home.database))
+    return Books(system, ref, read)
 
 
 def test_an_import_is_answered_with_the_number_of_its_transaction_and_is_on_disk(home: Home) -> None:
@@ -50,7 +55,7 @@ def test_an_import_is_answered_with_the_number_of_its_transaction_and_is_on_disk
     first = desk.take_over(Holding(AAPL, Decimal("2.5"), Decimal(100), None), cash="7")
     second = desk.take_over(Holding(AAPL, Decimal(1), Decimal(100), None))
 
-    assert (first.received, second.received) == ([Imported(1)], [Imported(2)])
+    assert (first.received, second.received) == ([Imported(1)], [Imported(3)])
     assert ledger.held(desk.read) == [Held(AAPL, Decimal(1), Decimal(100))]
     assert ledger.cash(desk.read) == 0
 

@@ -16,7 +16,9 @@ class Dask:
         common = ["--scheduler-file", str(said)]
         if tls is not None:
             scheme, common = "tls", [*common, "--tls-ca-file", tls[0], "--tls-cert", tls[0], "--tls-key", tls[1]]
-        self._run("scheduler", "--host", f"{scheme}://127.0.0.1", "--port", "0", "--no-dashboard", *common)
+        self.scheduler = self._run(
+            "scheduler", "--host", f"{scheme}://127.0.0.1", "--port", "0", "--no-dashboard", *common
+        )
         until(lambda: said.exists() and said.stat().st_size > 0, "the scheduler", 60.0)
         workers = [self._run("worker", "--no-dashboard", "--nthreads", "1", "--no-nanny", *common) for _ in range(2)]
         until(lambda: all("Registered to" in worker.err for worker in workers), "the workers", 60.0)

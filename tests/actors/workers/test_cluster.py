@@ -71,7 +71,7 @@ def test_a_scheduler_that_does_not_answer_is_named_with_what_to_do(monkeypatch: 
 
     for failed in told.values():
         assert isinstance(failed, Failed)
-        assert failed.code == "crashed"
+        assert failed.code == "down"  # the cluster's fault, which costs the job no attempt
         assert failed.why.startswith("[workers] cluster = tcp://127.0.0.1:1: no scheduler answers there within ")
         assert failed.why.endswith("; start it, or mend the setting")
 
@@ -141,6 +141,30 @@ class TestOnACluster:
         again = told[0]
         assert isinstance(again, Done)
         assert again.value not in {killed[0], os.getpid()}
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+def test_a_scheduler_that_goes_while_jobs_run_is_not_the_jobs_fault(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="troupe-") as path:
+        place, begun = Place(Path(path)), list[Path]()
+        dask = Dask(place)
+        there = Cluster(Address(dask.address))
+
+        def kill(_: int) -> bool:
+            if not begun and (found := list(tmp_path.iterdir())):
+                begun.extend(found)
+                dask.scheduler.send(signal.SIGKILL)
+            return False
+
+        told = outcomes(there, [("hang", str(tmp_path)), ("hang", str(tmp_path))], kill)
+        again = outcomes(there, [("double", 1)])
+        there.close()
+        place.close()
+
+    failed = [each for each in (*told.values(), *again.values()) if isinstance(each, Failed)]
+    assert [each.code for each in failed] == ["down"] * 3, failed
+    assert begun
 
 
 @pytest.mark.long

@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -216,13 +217,28 @@ def test_a_process_dies_with_the_thread_that_uses_it() -> None:
     process.close()
 
 
-def test_where_no_process_can_be_started_each_job_fails_and_it_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+def test_where_no_process_can_be_started_no_job_is_at_fault_and_it_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = Process(2**30)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", "/nowhere/python")
+        told = outcomes(process, [("double", 1), ("double", 2)])
 
-    told = outcomes(Process(2**30), [("double", 1), ("double", 2)])
+    assert [each.code for each in told.values() if isinstance(each, Failed)] == ["down"] * 2
+    assert all("no process can be started here" in each.why for each in told.values() if isinstance(each, Failed))
+    assert outcomes(process, [("double", 1)]) == {0: Done(2)}
+    process.close()
 
-    assert [each.code for each in told.values() if isinstance(each, Failed)] == ["crashed"] * 2
-    assert all("no process could be started for it" in each.why for each in told.values() if isinstance(each, Failed))
+
+def test_where_there_are_too_many_open_files_no_job_is_at_fault(process: Process) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        told = outcomes(process, [("double", 1), ("double", 2)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert [each.code for each in told.values() if isinstance(each, Failed)] == ["down"] * 2
+    assert only(process, "double", 1) == 2
 
 
 def test_in_a_thread_a_chunk_is_computed_at_once_and_after_a_failure_one_by_one() -> None:
@@ -239,6 +255,24 @@ def test_in_a_thread_a_chunk_is_computed_at_once_and_after_a_failure_one_by_one(
     assert isinstance(bad[1], Failed)
     assert (bad[1].code, bad[1].why) == ("crashed", "ZeroDivisionError('division by zero')")
     assert calls == [3, 3, 1, 1, 1]
+
+
+def test_in_a_thread_what_was_given_up_is_not_computed_together_nor_one_by_one() -> None:
+    calls, late = list[list[int]](), {1}
+
+    def compute(wanted: Sequence[int]) -> list[float]:
+        calls.append(list(wanted))
+        late.add(3)  # while the chunk is computed that fails
+        return [12 / one for one in wanted]
+
+    first = dict(Here().compute(compute, [1, 2, 3, 0], late.__contains__))
+    second = dict(Here().compute(compute, [1, 2, 0, 3], late.__contains__))
+    third = dict(Here().compute(compute, [5], lambda _: True))
+
+    assert calls == [[1, 3, 0], [1], [3], [1, 0], [1], [0]]
+    assert first == {0: Done(12), 2: Done(4)}
+    assert (second[0], type(second[2]), len(second)) == (Done(12), Failed, 2)
+    assert third == {}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a thread has a priority of its own on Linux alone")

@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 from actors.kernel.testing import Probe, TestSystem
+from actors.tasks.terms import Terms
+from actors.workers.cluster import Address, Cluster
 from actors.workers.jobs import JOBS, Known
 from actors.workers.places import Here
-from actors.workers.worker import Worker
+from actors.workers.worker import AGAIN, Worker
 from messages.addresses import Ref, Refused
 from messages.database import Statement
 from messages.market import Bars
@@ -28,7 +30,7 @@ from storage.home import Home
 from storage.migrations import open_for_writing
 from storage.writing import WriteConnection
 from tests.actors.domain import making
-from tests.actors.queues import EPOCH, ROUND
+from tests.actors.queues import EPOCH, ROUND, Queues, task
 
 ROOT = Path(__file__).parents[3]
 ACME, IBM, DAY = Symbol("ACME"), Symbol("IBM"), making.LAST
@@ -205,8 +207,11 @@ def test_what_waits_is_computed_together_each_for_its_own_task(crew: Crew, monke
 
 
 def test_what_nobody_waits_for_any_more_is_not_computed(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
-    def compute(_: Sequence[object]) -> Sequence[object]:
-        raise AssertionError
+    computed = list[object]()
+
+    def compute(wanted: Sequence[object]) -> Sequence[object]:
+        computed.append(wanted)
+        return wanted
 
     monkeypatch.setitem(JOBS, ValuePortfolio, dataclasses.replace(JOBS[ValuePortfolio], compute=compute))
     late = Probe[Finished | Refused]()
@@ -216,6 +221,7 @@ def test_what_nobody_waits_for_any_more_is_not_computed(crew: Crew, monkeypatch:
     crew.system.settle()
 
     assert [each.code for each in late.received if isinstance(each, Refused)] == ["late"]
+    assert computed == []
     assert crew.system.recorder.crashes == []
 
 
@@ -240,6 +246,37 @@ def test_what_is_not_a_workers_job_crashes_on_that_message_alone(crew: Crew) -> 
     assert refused.code == "crashed"
     assert "RefreshBars is not a worker's job" in refused.sentence
     assert isinstance(crew.run(ValuePortfolio(DAY)), Finished)
+
+
+def test_a_database_that_cannot_be_read_now_costs_the_task_no_attempt(crew: Crew) -> None:
+    path = crew.read.path
+    crew.read.close()
+    crew.read.path = path.with_name("away.sqlite3")
+
+    refused = crew.run(ValuePortfolio(DAY))
+    crew.read.path = path
+
+    assert isinstance(refused, Refused)
+    assert (refused.code, refused.retry_at) == ("down", EPOCH + round(AGAIN * 1e6))
+    assert refused.sentence.endswith("away.sqlite3: unable to open database file; look at its disk and its permissions")
+    assert crew.system.recorder.crashes == []
+    assert isinstance(crew.run(ValuePortfolio(DAY)), Finished)
+
+
+def test_a_place_that_is_not_there_costs_the_task_no_attempt(home: Home) -> None:
+    nowhere, hand = Cluster(Address("nonsense://127.0.0.1:1")), Ref[Run]("workers")
+    queues = Queues(home, terms={ValuePortfolio: Terms(hand, 60, attempts=1)})
+    known = Known(queues.read, "USD", queues.tasks.tell)
+    queues.system.add_crew(hand, lambda take: Worker(take, nowhere, known, queues.system.clock.utc), 1)
+    queues.start()
+
+    queues.submit(task("a", work=ValuePortfolio(DAY)))
+    queues.system.advance(3 * AGAIN)
+
+    row = queues.row("a")
+    assert (row.state, row.attempts) == ("queued", 0)
+    assert row.error is not None
+    assert row.error.startswith("down: ValuePortfolio: [workers] cluster = nonsense://127.0.0.1:1: ")
 
 
 def test_damaged_bars_are_named(crew: Crew) -> None:

@@ -1,0 +1,143 @@
+"""The commands about orders; run.py knows them by name."""
+
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from actors import process
+from actors.console.options import HomeOption, JsonOption, home_of
+
+if TYPE_CHECKING:
+    from actors.console.trading import What
+    from messages.trading import TradingState
+    from storage.home import Home
+
+OrderArgument = Annotated[str, typer.Argument(metavar="ORDER", help="An order's id, or how it begins.")]
+BrokerOption = Annotated[str, typer.Option(help="One broker, or all of them.")]
+
+
+def orders(
+    context: typer.Context,
+    home: HomeOption = None,
+    json: JsonOption = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 20,
+) -> None:
+    """Show whether trading goes on, and the newest orders."""
+    from actors.console import terminal
+    from actors.console.trading import trading
+    from actors.console.trading_pages import print_trading
+    from actors.settings import reading
+
+    place = home_of(context, home)
+    read, source = process.reader(place)
+    terminal.opening(source, json=json)
+    found = trading(read, reading.load(place).trading.broker, limit, place.halted())
+    terminal.as_json(found) if json else print_trading(found)
+
+
+def approve(context: typer.Context, order: OrderArgument, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Say yes to a staged order: it is looked at anew, and sent."""
+    _say(home_of(context, home), "approve", order, "", json=json)
+
+
+def reject(
+    context: typer.Context,
+    order: OrderArgument,
+    reason: Annotated[str, typer.Option(help="Why; Claude is told with the next question about the symbol.")],
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say no to a staged order."""
+    _say(home_of(context, home), "reject", order, reason, json=json)
+
+
+def cancel(context: typer.Context, order: OrderArgument, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Have the rest of a working order cancelled."""
+    _say(home_of(context, home), "cancel", order, "", json=json)
+
+
+def halt(
+    context: typer.Context,
+    home: HomeOption = None,
+    json: JsonOption = False,
+    broker: BrokerOption = "all",
+    reducing: Annotated[bool, typer.Option("--reducing", help="Go on with what makes positions smaller.")] = False,
+    why: Annotated[str, typer.Option(help="Why, for whoever looks later.")] = "a person has halted it",
+) -> None:
+    """Send no order any more, and cancel those that work, until `resume`; a file HALT in the home does so, too."""
+    from messages.trading import TradingState
+
+    _set(home_of(context, home), TradingState.REDUCING if reducing else TradingState.HALTED, broker, why, json=json)
+
+
+def resume(
+    context: typer.Context, home: HomeOption = None, json: JsonOption = False, broker: BrokerOption = "all"
+) -> None:
+    """Trade again."""
+    from messages.trading import TradingState
+
+    _set(home_of(context, home), TradingState.ACTIVE, broker, "a person has resumed", json=json)
+
+
+def mandate(
+    context: typer.Context,
+    home: HomeOption = None,
+    json: JsonOption = False,
+    max_order_value: Annotated[str | None, typer.Option(metavar="AMOUNT", help="Of one order at most.")] = None,
+    max_orders_a_day: Annotated[int, typer.Option(min=0, help="Orders a day at most.")] = 5,
+    symbol: Annotated[list[str] | None, typer.Option(help="These symbols alone; once for each.")] = None,
+    side: Annotated[Literal["buy", "sell", "both"], typer.Option(help="What may be ordered.")] = "both",
+    min_conviction: Annotated[float, typer.Option(min=0, max=1, help="Of a call at least.")] = 0.6,
+    days: Annotated[int, typer.Option(min=1, max=365, help="How long it holds.")] = 30,
+    narrow: Annotated[bool, typer.Option("--narrow", help="Only if no limit is wider than it is now.")] = False,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take it back.")] = False,
+) -> None:
+    """Show the mandate, or give one: what is ordered without a person's yes, and for how long."""
+    from actors.console import terminal
+    from actors.console.trading import Wanted, mandated
+    from actors.console.trading_pages import print_mandate
+
+    place = home_of(context, home)
+    read, source = process.reader(place)
+    if max_order_value is None and not withdraw:
+        terminal.opening(source, json=json)
+        found = mandated(read)
+        terminal.as_json(found) if json else print_mandate(found)
+        return
+    wanted = None
+    if max_order_value is not None:
+        try:
+            value = Decimal(max_order_value)
+        except InvalidOperation:
+            raise typer.BadParameter(f"--max-order-value {max_order_value}: write an amount such as 2000") from None
+        sides: tuple[Literal["buy", "sell"], ...] = ("buy", "sell") if side == "both" else (side,)
+        wanted = Wanted(value, max_orders_a_day, tuple(symbol or ()), sides, min_conviction, days, narrow)
+    with process.door(place) as door:
+        terminal.opening(door.source, json=json)
+        said = door.give(wanted)
+    terminal.as_json(said) if json else terminal.line(f"{said.sentence[:1].upper()}{said.sentence[1:]}.")
+
+
+def _say(place: "Home", what: "What", of: str, reason: str, *, json: bool) -> None:
+    from actors.console import terminal
+    from actors.console.trading import followed
+    from messages.trading import Said
+
+    process.reader(place)  # where no desk has run there is nothing to say yes to
+    with process.door(place) as door:
+        terminal.opening(door.source, json=json)
+        said = door.say(what, of, reason)
+        if what == "approve":
+            said = Said(f"{said.sentence}; it is {followed(door, of)}")
+    terminal.as_json(said) if json else terminal.line(f"{said.sentence[:1].upper()}{said.sentence[1:]}.")
+
+
+def _set(place: "Home", state: "TradingState", scope: str, why: str, *, json: bool) -> None:
+    from actors.console import terminal
+
+    process.reader(place)
+    with process.door(place) as door:
+        terminal.opening(door.source, json=json)
+        said = door.set_state(state, scope, why)
+    terminal.as_json(said) if json else terminal.line(f"{said.sentence[:1].upper()}{said.sentence[1:]}.")

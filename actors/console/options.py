@@ -1,0 +1,22 @@
+"""Options that every command has."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from storage.home import Home
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", help="The directory of the desk's state.", show_default="./desk", readable=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def home_of(context: typer.Context, home: Path | None) -> "Home":
+    """The home that was named, behind the command or before it, or ./desk."""
+    from storage.home import Home
+
+    return Home(home or context.obj or Path("desk"))

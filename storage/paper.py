@@ -1,0 +1,184 @@
+"""The paper broker's books: tables `paper_orders`, `paper_executions` and `paper_sessions`, in units of 1e-9."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from messages.broker import ClientId, Execution, InForce, Kind, Seen, Side, Stage, Ticket
+from messages.database import Many, SqlValue
+from messages.paper import Order
+from messages.values import Symbol, from_units, to_units
+from storage.connections import Reader
+
+_KEEP: Final = """INSERT INTO paper_orders (client_id, parent, symbol, side, quantity, kind, in_force, limit_price,
+        stop_price, trail, take_profit, stop_loss, came, stage, filled, triggered, best, why, at, ended_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (client_id) DO UPDATE SET quantity = excluded.quantity, stage = excluded.stage,
+        filled = excluded.filled, triggered = excluded.triggered, best = excluded.best, why = excluded.why,
+        ended_at = excluded.ended_at"""
+_EXECUTE: Final = """INSERT INTO paper_executions (execution_id, client_id, symbol, side, quantity, price, amount, fee,
+    session, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_MATCHED: Final = """INSERT INTO paper_sessions (symbol, session) VALUES (?, ?)
+    ON CONFLICT (symbol) DO UPDATE SET session = excluded.session"""
+WHOLE: Final = 1_000_000_000
+"""Units that are summed apart from the rest, since the sum of all may be more than an integer of SQLite's holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An order that is there, and its symbol."""
+
+    symbol: Symbol
+    seen: Seen
+
+
+@dataclass(frozen=True, slots=True)
+class Traded:
+    """All executions of one symbol on one side together: shares, what they moved, and fees."""
+
+    symbol: Symbol
+    side: Side
+    quantity: Decimal
+    amount: Decimal
+    fees: Decimal
+
+
+def write(
+    orders: Iterable[Order],
+    executions: Iterable[tuple[Execution, Decimal]],
+    matched: Mapping[Symbol, dt.date],
+    now: int,
+) -> tuple[Many, ...]:
+    """Keep these orders as they now are, in order of arrival, and these executions, each with what it moves."""
+    kinds = (
+        Many(_KEEP, tuple(_row(order, now) for order in orders)),
+        Many(_EXECUTE, tuple(_execution(execution, moved) for execution, moved in executions)),
+        Many(_MATCHED, tuple((symbol, session.isoformat()) for symbol, session in matched.items())),
+    )
+    return tuple(many for many in kinds if many.rows)
+
+
+def _row(order: Order, now: int) -> tuple[SqlValue, ...]:
+    ticket, kept = order.ticket, order.stage is not Stage.REJECTED
+    amounts = (ticket.limit, ticket.stop, ticket.trail, ticket.take_profit, ticket.stop_loss)
+    return (
+        ticket.client_id, order.parent, ticket.symbol, str(ticket.side), _units(ticket.quantity) if kept else None,
+        str(ticket.kind), str(ticket.in_force), *(_units(amount) if kept else None for amount in amounts),
+        order.came.isoformat() if order.came else None, str(order.stage), to_units(order.filled), int(order.triggered),
+        _units(order.best), order.why, now, None if order.stage is Stage.WORKING else now,
+    )  # fmt: skip
+
+
+def _execution(execution: Execution, moved: Decimal) -> tuple[SqlValue, ...]:
+    return (
+        execution.execution_id, execution.client_id, execution.symbol, str(execution.side),
+        to_units(execution.quantity), to_units(execution.price), to_units(moved), to_units(execution.fee),
+        execution.session.isoformat(), execution.at,
+    )  # fmt: skip
+
+
+def find(read: Reader, client_ids: Iterable[ClientId]) -> dict[ClientId, Known]:
+    """The orders of these ids, as far as there are any. Ids are of ASCII."""
+    rows = read.rows(
+        tuple[str, str, str, int, str],
+        """SELECT client_id, symbol, stage, filled, why FROM paper_orders
+        WHERE client_id IN (SELECT value FROM json_each(?))""",
+        msgspec.json.encode(list(client_ids)).decode(),
+    )
+    return {
+        ClientId(id_): Known(Symbol(symbol), Seen(ClientId(id_), Stage(stage), from_units(filled), why))
+        for id_, symbol, stage, filled, why in rows
+    }
+
+
+def working(read: Reader) -> list[Order]:
+    """The orders that have not ended, in order of arrival."""
+    rows = read.rows(
+        tuple[
+            str, str | None, str, str, int, str, str, int | None, int | None, int | None, int | None, int | None, str,
+            int, int, int | None, str,
+        ],
+        """SELECT client_id, parent, symbol, side, quantity, kind, in_force, limit_price, stop_price, trail,
+            take_profit, stop_loss, came, filled, triggered, best, why
+        FROM paper_orders WHERE stage = 'working' ORDER BY number""",
+    )  # fmt: skip
+    return [
+        Order(
+            Ticket(
+                ClientId(client_id), Symbol(symbol), Side(side), from_units(quantity), Kind(kind), InForce(in_force),
+                *map(_amount, (limit, stop, trail, take_profit, stop_loss)),
+            ),
+            dt.date.fromisoformat(came), Stage.WORKING, from_units(filled), bool(triggered), _amount(best),
+            ClientId(parent) if parent else None, why,
+        )
+        for client_id, parent, symbol, side, quantity, kind, in_force, limit, stop, trail, take_profit, stop_loss, came,
+            filled, triggered, best, why in rows
+    ]  # fmt: skip
+
+
+def lately(read: Reader, since: int) -> tuple[Seen, ...]:
+    """The orders that work and those that ended since then, UTC in microseconds, in order of arrival."""
+    rows = read.rows(
+        tuple[int, str, str, int, str],
+        """SELECT number, client_id, stage, filled, why FROM paper_orders WHERE stage = 'working'
+        UNION ALL SELECT number, client_id, stage, filled, why FROM paper_orders WHERE ended_at >= ? ORDER BY number""",
+        since,
+    )
+    return tuple(Seen(ClientId(id_), Stage(stage), from_units(filled), why) for _, id_, stage, filled, why in rows)
+
+
+def executions(read: Reader, since: int) -> tuple[Execution, ...]:
+    """What was executed since then, UTC in microseconds, in order."""
+    rows = read.rows(
+        tuple[str, str, str, str, int, int, int, str, int],
+        """SELECT client_id, execution_id, symbol, side, quantity, price, fee, session, at FROM paper_executions
+        WHERE at >= ? ORDER BY number""",
+        since,
+    )
+    return tuple(
+        Execution(
+            ClientId(client_id), execution_id, Symbol(symbol), Side(side), from_units(quantity), from_units(price),
+            from_units(fee), dt.date.fromisoformat(session), at,
+        )
+        for client_id, execution_id, symbol, side, quantity, price, fee, session, at in rows
+    )  # fmt: skip
+
+
+def traded(read: Reader) -> list[Traded]:
+    """All that was ever executed, in order of symbol and side."""
+    rows = read.rows(
+        tuple[str, str, int, int, int, int, int],
+        f"""SELECT symbol, side, sum(quantity / {WHOLE}), sum(quantity % {WHOLE}), sum(amount / {WHOLE}),
+            sum(amount % {WHOLE}), sum(fee)
+        FROM paper_executions GROUP BY symbol, side ORDER BY symbol, side""",
+    )
+    return [
+        Traded(
+            Symbol(symbol), Side(side), shares + from_units(parts), whole + from_units(rest), from_units(fees)
+        )
+        for symbol, side, shares, parts, whole, rest, fees in rows
+    ]  # fmt: skip
+
+
+def used(read: Reader, symbol: Symbol, session: dt.date) -> Decimal:
+    """How many shares were executed against a session."""
+    sql = "SELECT coalesce(sum(quantity), 0) FROM paper_executions WHERE symbol = ? AND session = ?"
+    return from_units(read.rows(tuple[int], sql, symbol, session.isoformat())[0][0])
+
+
+def matched(read: Reader) -> dict[Symbol, dt.date]:
+    """Up to which session the orders of each symbol were matched."""
+    rows = read.rows(tuple[str, str], "SELECT symbol, session FROM paper_sessions")
+    return {Symbol(symbol): dt.date.fromisoformat(session) for symbol, session in rows}
+
+
+def _units(amount: Decimal | None) -> int | None:
+    return None if amount is None else to_units(amount)
+
+
+def _amount(units: int | None) -> Decimal | None:
+    return None if units is None else from_units(units)
