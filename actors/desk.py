@@ -1,14 +1,12 @@
 """The company: who exists, who knows whom, in which order they start and stop."""
 
-from functools import partial
 from typing import Final
 
-from actors.brokers import paper
+from actors.brokers.choice import chosen
 from actors.bus import Bus, Route
 from actors.claude import gateway
 from actors.console.access import Access
 from actors.database import DatabaseWriter
-from actors.domain.costs import costs
 from actors.edges import Edges
 from actors.kernel.edges import Promise
 from actors.kernel.system import STOP_DESK
@@ -25,11 +23,10 @@ from actors.trading.judging import Judge
 from actors.workers.jobs import Known
 from actors.workers.places import Here
 from actors.workers.worker import WAITS, Worker
-from messages import console, database, market, research, tasks
+from messages import broker, console, database, market, research, tasks
 from messages.addresses import Down, Ref
 from messages.database import Write
 from messages.events import EVENTS
-from storage import ledger
 from storage.connections import Operations, Reader
 from storage.home import Home
 
@@ -52,7 +49,7 @@ class Desk:
         self.claude = Ref[gateway.Message]("claude")
         self.research = Ref[research.Message]("research")
         self.trading = Ref[trading.Message]("trading")
-        self.broker = Ref[paper.Message]("broker")
+        self.broker = Ref[broker.Request]("broker")
         self.console = Ref[console.Message]("console")
 
         # Which task is whose work, how many seconds it may take, and how often it is tried.
@@ -97,8 +94,7 @@ class Desk:
         add(here, lambda me: gateway.ClaudeGateway(me, here, self.database, sessions, settings.claude, read))
         add(self.research, lambda me: ResearchCoordinator(me, here, settings.claude, read, terms.analysts))
         judge = Judge(read, terms, settings.risk, home.halted)
-        on_paper = partial(ledger.began_with, read), home.halted, costs(terms.costs, terms.volume_share)
-        add(self.broker, lambda me: paper.PaperBroker(me, self.database, self.trading, read, *on_paper))
+        add(self.broker, chosen(terms, home, read, self.database, self.broker, self.trading))
         add(self.trading, lambda me: trading.TradingCoordinator(me, self.database, self.broker, judge, read), STOP_DESK)
         if serve:
             from actors.console.console import Console  # brings a web server, 0.2 s that `once` does not need

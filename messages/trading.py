@@ -32,7 +32,7 @@ class TradingTerms:
     """
 
     analysts: tuple[Literal["claude", "rules"], ...] = ("claude",)
-    broker: Literal["paper"] = "paper"
+    broker: Literal["paper", "alpaca"] = "paper"
     approval_hours: int = 24
     reconcile_minutes: int = 5
     costs: Literal["none", "us_retail", "us_per_share", "per_cent"] = "us_retail"
@@ -40,6 +40,8 @@ class TradingTerms:
     target_weight: Decimal = Decimal("0.05")
     band: Decimal = Decimal("0.01")
     risk_per_trade: Decimal = Decimal("0.01")
+    url_override: str = ""
+    stream_override: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,7 @@ Message = (
     Request
     | Run
     | broker.Executed
+    | broker.LookDue
     | broker.Found
     | broker.Absent
     | broker.Viewed

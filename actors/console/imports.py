@@ -37,6 +37,6 @@ def import_holdings(access: Access, text: str, origin: str) -> HoldingsFile:
 
 
 def import_sample(access: Access) -> None:
-    """Give a sample desk whose books were never opened the sample portfolio."""
-    if access.prices == "sample" and not ledger.is_open(access.read):
+    """Give a sample desk whose books were never opened the sample portfolio, unless its account is somewhere else."""
+    if (access.prices, access.broker) == ("sample", "paper") and not ledger.is_open(access.read):
         import_holdings(access, SAMPLE.read_text("utf-8"), "sample holdings")

@@ -19,7 +19,7 @@ class Trading(BaseModel):
 
     model_config = _STRICT
     analysts: tuple[Literal["claude", "rules"], ...] = _TERMS.analysts
-    broker: Literal["paper"] = _TERMS.broker
+    broker: Literal["paper", "alpaca"] = _TERMS.broker
     approval_hours: Annotated[int, Field(ge=1, le=720)] = _TERMS.approval_hours
     reconcile_minutes: Annotated[int, Field(ge=1, le=1440)] = _TERMS.reconcile_minutes
     costs: Literal["none", "us_retail", "us_per_share", "per_cent"] = _TERMS.costs
@@ -27,6 +27,8 @@ class Trading(BaseModel):
     target_weight: Share = _TERMS.target_weight
     band: Share = _TERMS.band
     risk_per_trade: Annotated[Share, Field(gt=0)] = _TERMS.risk_per_trade
+    url_override: str = _TERMS.url_override
+    stream_override: str = _TERMS.stream_override
 
 
 class Risk(BaseModel):

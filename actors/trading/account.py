@@ -18,7 +18,7 @@ from messages.trading import Order, OrderState, TradingState
 from storage import ledger, orders
 from storage.connections import Reader
 
-ANSWER_WITHIN: Final = 30.0
+ANSWER_WITHIN: Final = 90.0
 """Seconds a broker may take; then nobody knows, and it is looked up."""
 RESOLVE_AFTER: Final = 2.0
 """Seconds between two tries to find out what became of an order."""

@@ -9,7 +9,7 @@ from actors.trading.books import Books, Kept, Returned, pass_on
 from actors.trading.judging import Judge
 from messages import broker, database, trading
 from messages.addresses import Ref, Refused, ReplyTo
-from messages.broker import Absent, ClientId, Executed, Found, Viewed
+from messages.broker import Absent, ClientId, Executed, Found, LookDue, Viewed
 from messages.database import Committed, WritesHeld, WritesResumed
 from messages.tasks import Finished, Reconcile, Run, StageOrder
 from messages.trading import (
@@ -89,6 +89,8 @@ class TradingCoordinator:
             case Executed(execution, seen):
                 self._account.book(execution)
                 self._account.see(execution.client_id, seen)
+            case LookDue():
+                self._account.look(None)
             case Found(Sent() as sent, seen):
                 self._account.found(sent, seen)
             case Absent(Sent(order)):
@@ -132,7 +134,9 @@ class TradingCoordinator:
             return
         now = self._me.clock.utc()
         try:
-            statements = ledger.opening(asked.holdings, asked.cash, asked.origin, asked.correlation_id, now)
+            statements = ledger.opening(
+                asked.holdings, asked.cash, asked.origin, asked.correlation_id, now, self._judge.broker
+            )
         except OutOfRange as error:
             asked.reply_to.refuse("invalid", f"{asked.origin}: {error}")
             return

@@ -91,6 +91,8 @@ class Judge:
 
     def difference(self, view: View) -> str | None:
         """What the broker says otherwise than the books, to the last share and cent."""
+        if not ledger.is_open(self._read):
+            return None
         ours = {held.symbol: held.quantity for held in ledger.held(self._read)}
         theirs = {shares.symbol: shares.quantity for shares in view.positions if shares.quantity}
         for symbol in sorted(ours.keys() | theirs.keys()):

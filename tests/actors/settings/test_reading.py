@@ -329,7 +329,7 @@ FILES = [
             ("volume_share = 0", "input should be greater than 0"),
             ("approval_hours = 0", "input should be greater than or equal to 1"),
             ("costs = 'free'", "input should be 'none', 'us_retail', 'us_per_share' or 'per_cent'"),
-            ("broker = 'real'", "input should be 'paper'"),
+            ("broker = 'real'", "input should be 'paper' or 'alpaca'"),
         ]
     ),
     ("[trading]\nanalysts = ['astrology']", "desk.toml: [trading] analysts = 'astrology': input should be 'claude' or"),
