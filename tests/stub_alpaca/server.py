@@ -79,10 +79,15 @@ class Stub:
 
     def announce(self, message: object) -> None:
         """Tell those who listen; in binary frames, as the paper account does."""
+        from websockets.exceptions import ConnectionClosed
+
         content = message if isinstance(message, bytes) else json.dumps(message).encode()
         with self._changed:
-            for one in self._listening:
-                one.send(content)
+            for one in list(self._listening):
+                try:
+                    one.send(content)
+                except ConnectionClosed:  # a desk that has ended
+                    self._listening.remove(one)
 
     def wait_for_listeners(self, number: int = 1, within: float = 10.0) -> bool:
         """Wait until so many listen."""
