@@ -42,9 +42,10 @@ class Sent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Looked:
-    """A look at the whole account, for this task if it is one."""
+    """A look at the whole account, for this task if it is one; so many fills had been booked when it was asked for."""
 
     run: Run | None
+    booked: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Account:
 
     def __init__(self, me: Me[Any], books: Books, to: Ref[broker.Request], judge: Judge, read: Reader) -> None:
         self._me, self._books, self._to, self._judge, self._read = me, books, to, judge, read
-        self._booking, self._sold = set[str](), deque[Execution]()
+        self._booking, self._sold, self._bookings = set[str](), deque[Execution](), 0
 
     # One order
 
@@ -175,6 +176,7 @@ class Account:
             self.halt(f"execution {id_}: {wrong}")
             return
         self._booking.add(id_)
+        self._bookings += 1
 
         def refused(why: Refused) -> None:
             self._booked(id_)
@@ -197,24 +199,27 @@ class Account:
     def look(self, run: Run | None) -> None:
         """Have the broker say all there is."""
         since = max(0, orders.last_fill(self._read, self._judge.broker) - OVERLAP)
-        self._to.tell(Look(since, self._me.reply_to(Looked(run), of=self._to, within=ANSWER_WITHIN)))
+        looked = Looked(run, self._bookings)
+        self._to.tell(Look(since, self._me.reply_to(looked, of=self._to, within=ANSWER_WITHIN)))
 
     def viewed(self, looked: Looked, view: View) -> None:
         """Adopt what is ours and was not known, look up what the broker does not mention, then compare."""
+        quiet = self._bookings == looked.booked
         for execution in view.executions:
             self.book(execution)
+        booked = self._bookings if quiet else -1
         for seen in view.orders:
             self.see(seen.client_id, seen)
         mentioned = {seen.client_id for seen in view.orders}
         for order in orders.open_orders(self._read):
             if order.state is OrderState.WORKING and order.id not in mentioned and order.id not in self._books.busy:
                 self._ask(order, partial(LookUp, order.id), partial(self.see, order.id))
-        told = {each.execution_id for each in view.executions}
-        self._books.write((), lambda rows: self._compare(looked, view, told), partial(self.not_viewed, looked))
+        self._books.write((), lambda rows: self._compare(looked, view, booked), partial(self.not_viewed, looked))
 
-    def _compare(self, looked: Looked, view: View, told: set[str]) -> None:
-        """What was told is booked by now; if nothing else was meanwhile, both agree to the last share and cent."""
-        if not self._booking - told and (difference := self._judge.difference(view)) is not None:
+    def _compare(self, looked: Looked, view: View, booked: int) -> None:
+        """If nothing else was booked since it was asked for, both agree to the last share and cent."""
+        quiet = self._bookings == booked and not self._sold
+        if quiet and (difference := self._judge.difference(view)) is not None:
             self.halt(difference)
         if looked.run is not None:
             looked.run.reply_to.tell(Finished(looked.run.lease, ()))
