@@ -67,9 +67,6 @@ def test_a_command_that_the_documents_show_works(
         sample.settings('[trading]\nanalysts = ["rules"]\n')
         sample.once("--again")
         line = re.sub(r"\bORDER\b", sample.run("orders", "--json").json["orders"][0]["ticket"]["client_id"], line)
-    if "--narrow" in command:
-        given = sample.run("mandate", "--max-order-value", "9000", "--min-conviction", "0.1", "--days", "300")
-        assert given.code == 0, given
     line = re.sub(r"\bFILE\b", "holdings.csv", line)
     line = line.replace("http://127.0.0.1:8765", claude_api.address)
     line = re.sub(r"\bTASK\b", "1", line)
