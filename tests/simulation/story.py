@@ -22,6 +22,7 @@ from actors.kernel.testing import InjectedCrash
 from actors.settings.reading import Settings
 from actors.tasks.coordinator import WriteLost
 from actors.tasks.hands import FREE
+from actors.trading import books
 from actors.workers.places import Places
 from messages.addresses import Refused, ReplyTo
 from messages.database import Committed, Write
@@ -206,7 +207,7 @@ class Story:
                 hits[f"{actor}: full"] += 1
                 hits["settling refused, full"] += isinstance(message, Write) and message.reply_to.about == "settled"
         for _, error, retry_in in recorder.crashes:
-            assert isinstance(error, (InjectedCrash, InjectedError, WriteLost)), error
+            assert isinstance(error, (InjectedCrash, InjectedError, WriteLost, books.WriteLost)), error
             hits["down"] += retry_in == RETRY
 
     # What must be so
