@@ -4,11 +4,32 @@ Inputs are float64 arrays in order of session, long enough for the indicator and
 one on to all that follows. Recursive indicators depend on where the input begins; see `facts.WINDOW`.
 """
 
+import importlib
+import sys
 from math import nan
-
-import talib
+from types import ModuleType
+from typing import Any, Final
 
 from messages.market import Floats
+
+ALSO_TAKEN: Final = ("pandas", "polars")
+"""What TA-Lib imports where it is installed, to take its series, too: 0.2 s and 60 MB for each process, and a look at
+each argument of each call."""
+
+
+def _talib() -> Any:
+    """TA-Lib for arrays alone."""
+    before: dict[str, ModuleType] = {name: sys.modules[name] for name in ALSO_TAKEN if name in sys.modules}
+    sys.modules.update(dict.fromkeys(ALSO_TAKEN))  # type: ignore[arg-type]  # None: there is no such module
+    try:
+        return importlib.import_module("talib")
+    finally:
+        for name in ALSO_TAKEN:
+            del sys.modules[name]
+        sys.modules.update(before)
+
+
+talib: Final = _talib()
 
 
 def sma(close: Floats, sessions: int) -> float:
