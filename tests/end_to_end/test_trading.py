@@ -51,7 +51,7 @@ def test_a_person_says_yes_and_no_and_sees_the_whole_chain(place: Place) -> None
     assert "books" in place.run("doctor", "--audit").out
 
 
-@pytest.mark.parametrize("way", ["command", "file"])
+@pytest.mark.parametrize("way", [pytest.param("command", marks=pytest.mark.long), "file"])
 def test_while_it_is_halted_nothing_is_sent(place: Place, way: str) -> None:
     prepared(place, mandate=False)
     place.once()
