@@ -12,8 +12,8 @@ from tests.end_to_end.places import Place, until
 
 DYING = Path(__file__).with_name("dying.py")
 HOLDINGS = "symbol,quantity,cost\nAAPL,25,460\nGOOG,12,546\nMSFT,300,17.53\nCASH:USD,10000,1\n"
-SHARES = 4
-"""Each fourth commit is died at, so that the proofs stay within a quarter of an hour."""
+SHARES = 8
+"""Each eighth commit is died at, so that the proofs stay within a quarter of an hour."""
 
 
 def prepared(place: Place, *, mandate: bool) -> Place:
@@ -109,7 +109,7 @@ FILLS = "SELECT quantity, price, fee, session FROM trading_fills ORDER BY 1"
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("when", "share"), [("before", 0), ("after", 2)])
+@pytest.mark.parametrize(("when", "share"), [("before", 0), ("after", 4)])
 def test_a_kill_at_any_commit_leaves_the_orders_cash_and_value_of_an_undisturbed_run(
     places: Callable[[], Place], when: str, share: int
 ) -> None:
