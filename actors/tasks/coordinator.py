@@ -139,7 +139,8 @@ class TaskCoordinator:
         except Unencodable as error:
             submit.reply_to.refuse("invalid", str(error))
         else:
-            self._want(Item(submit=submit, kept=kept))
+            frees = not self._paused.issuperset(task.queue for task in submit.tasks)
+            self._want(Item(submit=submit, kept=kept, frees=frees))
 
     def _finish(self, finished: Finished) -> None:
         if (out := self._end(finished.lease)) is not None:

@@ -75,6 +75,7 @@ class Queues:
     ) -> None:
         self.read, self.runs = Reader(home.database), Probe[Run]("worker")
         self.database, self.tasks = Ref[database.Message]("database"), Ref[Message]("tasks")
+        self.operations = Operations()
         self.system = TestSystem(seed, flush=self._flush)
         self.system.manual.manual.now = at
         worker_ref = self.runs.ref if worker is None else Ref[Run]("hand")

@@ -85,6 +85,17 @@ def test_of_a_paused_queue_nothing_is_leased_until_it_goes_on_and_what_is_leased
     assert queues.row("a").state == "done"
 
 
+def test_for_what_is_submitted_to_a_paused_queue_nobody_looks_whether_it_is_ready(home: Home) -> None:
+    queues = Queues(home).start()
+    pause(queues, "data")
+    before = queues.operations["update", "tasks", "done"]
+
+    queues.submit(task("a"))
+
+    assert queues.operations["update", "tasks", "done"] == before
+    assert queues.states() == {"a": "queued"}
+
+
 def test_a_queue_stays_paused_when_the_desk_starts_anew(home: Home) -> None:
     first = Queues(home).start()
     pause(first, "data")
