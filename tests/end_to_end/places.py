@@ -16,6 +16,8 @@ from threading import Event
 from time import monotonic
 from typing import Any, Final
 
+from tests.end_to_end.warm import Fork, can, stove
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 SAMPLE: Final = ROOT / "storage" / "sample"
 RUN: Final = ROOT / "run.py"
@@ -57,14 +59,21 @@ class Ended:
 class Program:
     """A process that was started, in a session of its own; its output goes to files."""
 
-    def __init__(self, command: list[str], place: Path, environment: dict[str, str], number: int, typed: str) -> None:
+    def __init__(
+        self, command: list[str], place: Path, environment: dict[str, str], number: int, typed: str, *, warm: bool
+    ) -> None:
         self._out, self._err, lines = place / f"{number}.out", place / f"{number}.err", place / f"{number}.in"
         lines.write_text(typed)
         typed_or_nothing = lines if typed else Path(os.devnull)
+        self._process: subprocess.Popen[bytes] | Fork
         with self._out.open("w") as out, self._err.open("w") as err, typed_or_nothing.open() as stdin:
-            self._process = subprocess.Popen(
-                command, cwd=place, env=environment, stdin=stdin, stdout=out, stderr=err, start_new_session=True
-            )
+            if warm:
+                files = stdin.fileno(), out.fileno(), err.fileno()
+                self._process = stove().fork(command[1:], place, environment, files)
+            else:
+                self._process = subprocess.Popen(
+                    command, cwd=place, env=environment, stdin=stdin, stdout=out, stderr=err, start_new_session=True
+                )
         self.pid = self._process.pid
 
     def send(self, number: signal.Signals) -> None:
@@ -106,7 +115,7 @@ class Place:
 
     def start(self, *arguments: str, script: Path = RUN, typed: str = "") -> Program:
         """Start the program in this place. Its home is `desk`, as it is without an option."""
-        return self.execute(sys.executable, str(script), *arguments, typed=typed)
+        return self._start([sys.executable, str(script), *arguments], typed, warm=can(self.environment))
 
     def run(self, *arguments: str, script: Path = RUN, typed: str = "") -> Ended:
         """Run the program to its end."""
@@ -114,7 +123,10 @@ class Place:
 
     def execute(self, *command: str, typed: str = "") -> Program:
         """Start any command; `typed` is its standard input."""
-        program = Program(list(command), self.path, self.environment, len(self._programs), typed)
+        return self._start(list(command), typed, warm=False)
+
+    def _start(self, command: list[str], typed: str, *, warm: bool) -> Program:
+        program = Program(command, self.path, self.environment, len(self._programs), typed, warm=warm)
         self._programs.append(program)
         return program
 
@@ -145,14 +157,14 @@ class Place:
     def children(self) -> list[int]:
         """The processes that were started from here and still run, and those that they have started."""
         mark = f"HOME={self.path}".encode()
-        found = list[int]()
+        found = [program.pid for program in self._programs if not program.ended]
         for path in Path("/proc").glob("[0-9]*/environ"):
             try:
                 if mark in path.read_bytes().split(b"\0"):
                     found.append(int(path.parent.name))
             except OSError:
                 continue
-        return found
+        return sorted(set(found))
 
     def close(self) -> None:
         """End what runs, and see that nothing else does."""

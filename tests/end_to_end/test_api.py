@@ -82,6 +82,7 @@ def test_amounts_have_no_exponent_beside_it_and_without_it(place: Place) -> None
 
 @pytest.mark.parametrize("after", [0.0, 0.02, 0.1])
 def test_whoever_asks_while_the_desk_stops_gets_an_answer_or_a_closed_connection(sample: Place, after: float) -> None:
+    sample.settings("[desk]\ngrace = 60\n")  # each actor has a share of it, and this machine may be busy
     program = sample.serve()
 
     def begin(_: int) -> int | None:
@@ -98,7 +99,7 @@ def test_whoever_asks_while_the_desk_stops_gets_an_answer_or_a_closed_connection
         program.send(SIGTERM)
         statuses = set(answers)
 
-    ended = program.wait(15.0)
+    ended = program.wait()
     assert statuses <= {200, 503, None}
     assert (ended.code, ended.err) == (0, "")
     assert not (sample.home / "control.sock").exists()

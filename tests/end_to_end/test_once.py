@@ -2,13 +2,14 @@
 
 import datetime as dt
 import json
+import signal
 from decimal import Decimal
 from typing import Any, cast
 
 import pytest
 
 from tests.end_to_end.conftest import Undisturbed
-from tests.end_to_end.places import NOTICE, Place, sample_lines
+from tests.end_to_end.places import NOTICE, Place, sample_lines, until
 
 DATE, DECIMAL, ID, NUMBER, ONE, STRING = "date", "decimal", "id", "number", "0 to 1", "string"
 POSITION = {
@@ -202,12 +203,17 @@ def test_facts_as_of_a_day_do_not_change_when_later_bars_are_added(
     place.settings(f'[market]\nsource = "csv"\n[research]\nwatch = ["{symbol}"]\n')
     then = of(place.once(), symbol)["facts"]
     write_prices(place, symbol, extended)
+    later = place.once()
     submit_facts_as_of(place, symbol, cut)
 
-    later = place.once()
+    serving = place.serve()
+    sheets = "SELECT payload FROM fact_sheets WHERE correlation_id = 'as of then'"
+    until(lambda: bool(place.rows(sheets)), "facts as of then")
+    serving.send(signal.SIGTERM)
 
     assert later["as_of"] == extended
-    ((sheet,),) = place.rows("SELECT payload FROM fact_sheets WHERE correlation_id = 'as of then'")
+    assert serving.wait().code == 0
+    ((sheet,),) = place.rows(sheets)
     now = json.loads(sheet)["facts"]
     assert {"atr_14", "sma_200", "macd"} <= {fact["name"] for fact in now}
     assert now == then
