@@ -6,7 +6,7 @@ the sums and chains it (storage/chain.py). One that is there already, by its bro
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -238,13 +238,21 @@ def cash(read: Reader) -> Decimal:
 
 def lots(read: Reader, broker: str, symbol: Symbol) -> list[Lot]:
     """What is held of a symbol in an account, lot by lot: the oldest first, at the very first what has no date."""
+    return lots_of(read, broker, [symbol])[symbol]
+
+
+def lots_of(read: Reader, broker: str, symbols: Iterable[Symbol]) -> dict[Symbol, list[Lot]]:
+    """The same of each of these symbols."""
+    found: dict[Symbol, list[Lot]] = {symbol: [] for symbol in symbols}
     rows = read.rows(
-        tuple[str, str | None, int, int],
-        """SELECT lot, acquired, quantity, amount FROM ledger_lots
-        WHERE broker = ? AND account = 'holdings' AND symbol = ? ORDER BY acquired, opened""",
-        broker, symbol,
+        tuple[str, str, str | None, int, int],
+        """SELECT symbol, lot, acquired, quantity, amount FROM ledger_lots WHERE broker = ? AND account = 'holdings'
+        AND symbol IN (SELECT value FROM json_each(?)) ORDER BY acquired, opened""",
+        broker, msgspec.json.encode(list(found)).decode(),
     )  # fmt: skip
-    return [_lot(*row) for row in rows]
+    for symbol, *lot in rows:
+        found[Symbol(symbol)].append(_lot(*lot))  # type: ignore[arg-type]
+    return found
 
 
 def all_lots(read: Reader) -> list[tuple[str, Symbol, Lot]]:

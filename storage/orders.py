@@ -12,10 +12,13 @@ import msgspec
 from messages.broker import ClientId, Execution, InForce, Kind, Side, Ticket
 from messages.database import Statement
 from messages.trading import Order, OrderState, TradingState
-from messages.values import CorrelationId, from_units, to_units
+from messages.values import CorrelationId, Symbol, from_units, to_units
 from storage.connections import Reader
 from storage.payloads import Undecodable
 
+MINUTE: Final = 60 * 10**6
+DAY: Final = 1_440 * MINUTE
+"""In microseconds."""
 ALL: Final = "all"
 """The scope of a state that holds for every broker."""
 _TICKET: Final = msgspec.json.Decoder(Ticket)
@@ -166,6 +169,12 @@ def by_id(read: Reader, id_: str) -> Order | None:
     return next(iter(_orders(read, "WHERE id = ?", id_)), None)
 
 
+def by_ids(read: Reader, ids: Iterable[ClientId]) -> dict[ClientId, Order]:
+    """The orders of these ids, as far as there are any. Raises Undecodable."""
+    found = _orders(read, "WHERE id IN (SELECT value FROM json_each(?))", _listed(ids))
+    return {order.id: order for order in found}
+
+
 def starting_with(read: Reader, prefix: str) -> list[Order]:
     """The orders, two at most, whose id begins like this. Raises Undecodable."""
     return _orders(read, "WHERE substr(id, 1, ?) = ? ORDER BY id LIMIT 2", len(prefix), prefix)
@@ -174,6 +183,19 @@ def starting_with(read: Reader, prefix: str) -> list[Order]:
 def of_decision(read: Reader, decision: str) -> list[Order]:
     """All legs of a decision. Raises Undecodable."""
     return _orders(read, "WHERE decision = ? ORDER BY id", decision)
+
+
+def staged(read: Reader, decisions: Iterable[str]) -> frozenset[str]:
+    """Those of these decisions that orders were made of."""
+    sql = "SELECT decision FROM trading_orders WHERE decision IN (SELECT value FROM json_each(?))"
+    return frozenset(decision for (decision,) in read.rows(tuple[str], sql, _listed(decisions)))
+
+
+def guards(read: Reader, symbol: Symbol, side: Side) -> list[Order]:
+    """The open legs of this side, which protect a position in the symbol, oldest first. Raises Undecodable."""
+    which = """WHERE state IN ('staged', 'approved', 'working') AND instr(id, '-') AND symbol = ? AND side = ?
+        ORDER BY staged_at, id"""
+    return _orders(read, which, symbol, side)
 
 
 def open_orders(read: Reader) -> list[Order]:
@@ -186,23 +208,28 @@ def newest(read: Reader, limit: int) -> list[Order]:
     return _orders(read, "ORDER BY staged_at DESC, id LIMIT ?", limit)
 
 
-def sent_since(read: Reader, since: int) -> list[int]:
-    """When the orders were staged that were approved since then, UTC in microseconds."""
-    sql = """SELECT staged_at FROM trading_orders WHERE staged_at >= ?
-        AND state IN ('approved', 'working', 'filled', 'cancelled', 'lapsed', 'refused') ORDER BY staged_at"""
-    return [at for (at,) in read.rows(tuple[int], sql, since)]
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How many orders of the last day were approved; of them those of the last minute, and those by one mandate."""
+
+    day: int
+    minute: int
+    mandate: int
 
 
-def sent_under(read: Reader, mandate: str, since: int) -> int:
-    """How many orders were approved by this mandate since then."""
-    sql = "SELECT count(*) FROM trading_orders WHERE staged_at >= ? AND mandate = ?"
-    return read.rows(tuple[int], sql, since, mandate)[0][0]
+def sent(read: Reader, now: int, mandate: str) -> Sent:
+    """How many there are by `now`, UTC in microseconds, and under the mandate of this hash; staging counts as when."""
+    sql = """SELECT count(*), count(*) FILTER (WHERE staged_at >= ?), count(*) FILTER (WHERE mandate = ?)
+        FROM trading_orders WHERE staged_at >= ?
+        AND state IN ('approved', 'working', 'filled', 'cancelled', 'lapsed', 'refused')"""
+    return Sent(*read.rows(tuple[int, int, int], sql, now - MINUTE, mandate, now - DAY)[0])
 
 
-def is_booked(read: Reader, broker: str, execution_id: str) -> bool:
-    """Whether this execution is in the books."""
-    sql = "SELECT 1 FROM trading_fills WHERE broker = ? AND execution_id = ?"
-    return bool(read.rows(tuple[int], sql, broker, execution_id))
+def booked(read: Reader, broker: str, executions: Iterable[str]) -> frozenset[str]:
+    """Those of these executions that are in the books."""
+    sql = """SELECT execution_id FROM trading_fills WHERE broker = ?
+        AND execution_id IN (SELECT value FROM json_each(?))"""
+    return frozenset(id_ for (id_,) in read.rows(tuple[str], sql, broker, _listed(executions)))
 
 
 def last_fill(read: Reader, broker: str) -> int:
@@ -279,7 +306,7 @@ def _orders(read: Reader, which: str, *values: int | str) -> list[Order]:
     )
     return [
         Order(
-            replace(_ticket(id_, ticket), quantity=from_units(quantity)), decision, CorrelationId(about), broker,
+            _ticket(id_, ticket, from_units(quantity)), decision, CorrelationId(about), broker,
             OrderState(state), from_units(filled), from_units(price), why, staged_at, expires_at, by, mandate,
         )
         for id_, decision, about, broker, quantity, filled, price, ticket, state, why, by, mandate, staged_at,
@@ -287,8 +314,14 @@ def _orders(read: Reader, which: str, *values: int | str) -> list[Order]:
     ]  # fmt: skip
 
 
-def _ticket(id_: str, payload: str) -> Ticket:
+def _ticket(id_: str, payload: str, quantity: Decimal) -> Ticket:
+    """As it was written, but for the quantity: legs grow."""
     try:
-        return _TICKET.decode(payload)
+        ticket = _TICKET.decode(payload)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise Undecodable(f"order {id_}: its ticket cannot be decoded ({error})") from error
+    return ticket if ticket.quantity == quantity else replace(ticket, quantity=quantity)
+
+
+def _listed(values: Iterable[str]) -> str:
+    return msgspec.json.encode(list(values)).decode()

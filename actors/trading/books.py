@@ -1,7 +1,8 @@
 """What trading writes, and what is in flight meanwhile."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 from actors.kernel.me import Me
@@ -80,6 +81,14 @@ class Books:
 def _lost(refused: Refused) -> None:
     if refused.code != "full":
         raise WriteLost(f"{refused.code}: {refused.sentence}")
+
+
+def together(each: Iterable[tuple[Statement, ...]]) -> tuple[Statement, ...]:
+    """The statements of several, those of one SQL side by side: the writer then runs them in one go."""
+    found = dict[str, list[Statement]]()
+    for statement in chain.from_iterable(each):
+        found.setdefault(statement.sql, []).append(statement)
+    return tuple(chain.from_iterable(found.values()))
 
 
 def pass_on(reply_to: ReplyTo[Any], refused: Refused) -> None:

@@ -1,8 +1,8 @@
 """What becomes of a decision: sized, checked against the limits, and checked again before it goes out."""
 
 import datetime as dt
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
@@ -10,15 +10,15 @@ from actors.domain import mandates as allowing
 from actors.domain import risk, sizing, trading_state
 from actors.domain.orders import Accepted, Denied, Limits, Proposal, Quote, Session, Stake, Standing, Working
 from actors.domain.sizing import Have, Unwanted
-from messages.broker import Execution, InForce, Kind, Side, Ticket, View
+from messages.broker import ClientId, Execution, InForce, Kind, Side, Ticket, View
 from messages.research import Decision
-from messages.trading import Order, OrderState, TradingState, TradingTerms
+from messages.trading import Held, Order, OrderState, TradingState, TradingTerms
 from messages.values import Symbol
 from storage import bars, decisions, ledger, mandates, orders
 from storage.connections import Reader
+from storage.mandates import KeptMandate
+from storage.orders import Sent
 
-DAY: Final = 86_400 * 10**6
-"""Microseconds."""
 ENTRY: Final = "entry"
 NEVER: Final = dt.date(9999, 12, 31)
 
@@ -29,6 +29,39 @@ class Market:
 
     quotes: dict[Symbol, Quote]
     today: dt.date | None
+
+
+@dataclass(slots=True)
+class Sight:
+    """How things stood when it was read, and what was decided on it since; several orders are judged on one."""
+
+    market: Market
+    positions: dict[Symbol, Stake]
+    cash: Decimal
+    equity: Decimal
+    day_start: Decimal
+    peak: Decimal
+    state: TradingState
+    mandate: KeptMandate | None
+    sent: Sent
+    others: dict[ClientId, Order] = field(default_factory=dict[ClientId, Order])
+    working: dict[ClientId, Working] = field(default_factory=dict[ClientId, Working])
+    reserved: Decimal = Decimal(0)
+
+    def put(self, order: Order) -> None:
+        """It is open, as it stands here."""
+        if (before := self.others.get(order.id)) is not None:
+            self.reserved -= orders.reserved((before,))
+        self.others[order.id], self.working[order.id] = order, _working(order)
+        self.reserved += orders.reserved((order,))
+
+    def add(self, order: Order) -> None:
+        """It was decided on, and is not on disk yet as it stands here."""
+        if order.state not in orders.ENDED:
+            self.put(order)
+        if order.state is OrderState.APPROVED:
+            by_mandate = self.mandate is not None and order.mandate == self.mandate.hash
+            self.sent = Sent(self.sent.day + 1, self.sent.minute + 1, self.sent.mandate + by_mandate)
 
 
 class Judge:
@@ -45,35 +78,41 @@ class Judge:
         self.broker, self.reconcile_every = terms.broker, terms.reconcile_minutes * 60.0
         self._quotes, self._seen = dict[Symbol, Quote](), dict[Symbol, tuple[int, bytes]]()
 
-    def draft(self, id_: str, busy: Collection[Order], now: int) -> Order | None:
-        """The order of this decision, staged, or denied with the reason; None if there is no such decision."""
-        if (record := decisions.by_id(self._read, id_)) is None:
-            return None
-        decision = record.decision
-        side = Side.BUY if decision.action == "BUY" else Side.SELL
-        ticket = Ticket(orders.client_id(id_, ENTRY), decision.symbol, side, Decimal(0))
-        expires = now + self._terms.approval_hours * 3_600 * 10**6
-        order = Order(
-            ticket, id_, record.correlation_id, self.broker, OrderState.STAGED, Decimal(0), Decimal(0), "", now, expires
-        )
-        return self._judged(order, decision, busy, now)
+    def drafts(self, ids: Collection[str], busy: Collection[Order], now: int) -> dict[str, Order]:
+        """The orders of these decisions, staged, or denied with the reason; of what there is no decision there is none.
+
+        Each is judged as if those before it were kept.
+        """
+        found, records = dict[str, Order](), decisions.by_ids(self._read, ids)
+        at = self._sight(busy, now)
+        for record in (records[id_] for id_ in ids if id_ in records):
+            decision = record.decision
+            side = Side.BUY if decision.action == "BUY" else Side.SELL
+            ticket = Ticket(orders.client_id(record.id, ENTRY), decision.symbol, side, Decimal(0))
+            order = Order(
+                ticket, record.id, record.correlation_id, self.broker, OrderState.STAGED, Decimal(0), Decimal(0), "",
+                now, now + self._terms.approval_hours * 60 * orders.MINUTE,
+            )  # fmt: skip
+            found[record.id] = self._judged(order, decision, at, now)
+            at.add(found[record.id])
+        return found
 
     def again(self, order: Order, busy: Collection[Order], now: int) -> Order:
         """A staged order a person says yes to, revalued and checked as things stand now: approved, or why not."""
         if order.expires_at <= now:
             return replace(order, state=OrderState.EXPIRED, why="nobody has approved it in time")
-        judged = self._judged(order, self._decision(order), busy, now)
+        at = self._sight(busy, now)
+        judged = self._judged(order, self._decision(order), at, now)
         if judged.state in {OrderState.STAGED, OrderState.APPROVED}:
             return replace(judged, state=OrderState.APPROVED, approved_by="person", mandate=None)
-        if self._state()[0] is not TradingState.ACTIVE:
+        if at.state is not TradingState.ACTIVE:
             return replace(judged, state=OrderState.STAGED)  # it may be asked for again when trading goes on
         return judged
 
     def still(self, order: Order, busy: Collection[Order], now: int) -> str | None:
         """Why an approved order may not be sent again, if so; it may be smaller no more, only not at all."""
-        quote = self._quote(order.ticket.symbol)
         proposal = _proposal(order.ticket, self._decision(order).conviction)
-        verdict = risk.check(proposal, self._limits, self._standing(order, quote, busy, now))
+        verdict = risk.check(proposal, self._limits, self._standing(order, self._sight(busy, now)))
         return None if isinstance(verdict, Accepted) else _why(verdict)
 
     def wrong(self, order: Order, execution: Execution) -> str | None:
@@ -104,7 +143,7 @@ class Judge:
 
     def lost(self) -> str | None:
         """Why trading is to be halted: too much was lost today, or since the peak."""
-        equity, today = self.equity(), self._look().today
+        equity, today = self.equity(), self.today
         if today is None:
             return None
         opened, peak = orders.day(self._read, today) or (equity, equity)
@@ -113,12 +152,7 @@ class Judge:
 
     def equity(self) -> Decimal:
         """What all of it is worth at the last closes."""
-        quotes = self._look().quotes
-        worth = (
-            held.quantity * (quotes[held.symbol].price if held.symbol in quotes else Decimal(0))
-            for held in ledger.held(self._read)
-        )
-        return ledger.cash(self._read) + sum(worth, Decimal(0))
+        return _equity(self._look(), ledger.held(self._read), ledger.cash(self._read))
 
     @property
     def today(self) -> dt.date | None:
@@ -127,10 +161,10 @@ class Judge:
 
     # How it is judged
 
-    def _judged(self, order: Order, decision: Decision, busy: Collection[Order], now: int) -> Order:
+    def _judged(self, order: Order, decision: Decision, at: Sight, now: int) -> Order:
         symbol = decision.symbol
-        quote = self._quote(symbol)
-        standing = self._standing(order, quote, busy, now)
+        standing = self._standing(order, at)
+        quote = standing.quote
         order = replace(order, price=Decimal(0) if quote is None else quote.price)
         held = standing.positions.get(symbol)
         have = Have(held.quantity if held else Decimal(0), standing.cash - standing.reserved, standing.equity)
@@ -148,18 +182,18 @@ class Judge:
             return replace(order, ticket=ticket, state=OrderState.DENIED, why=_why(verdict))
         allowed = ", ".join(f"{bound} {quantity:f}" for bound, quantity in sized.allowed.items())
         order = replace(order, ticket=ticket, why=f"sized by {sized.bound} ({allowed})")
-        return self._under_mandate(order, proposal, standing, now)
+        return self._under_mandate(order, proposal, at, now)
 
-    def _under_mandate(self, order: Order, proposal: Proposal, standing: Standing, now: int) -> Order:
+    def _under_mandate(self, order: Order, proposal: Proposal, at: Sight, now: int) -> Order:
         """Approved without a person's yes where a person has allowed it beforehand."""
-        if (kept := mandates.current(self._read)) is None or standing.quote is None:
+        kept, quote = at.mandate, at.market.quotes.get(proposal.symbol)
+        if kept is None or quote is None:
             return order
         try:
             mandate = allowing.read(kept.text, kept.hash)
         except allowing.BadMandate as error:
             return replace(order, why=f"{order.why}; {error}")
-        sent = orders.sent_under(self._read, kept.hash, now - DAY)
-        denied = allowing.allows(mandate, proposal, standing.quote, sent, now)
+        denied = allowing.allows(mandate, proposal, quote, at.sent.mandate, now)
         if denied is not None:
             return replace(order, why=f"{order.why}; {denied.sentence}")
         return replace(order, state=OrderState.APPROVED, approved_by="mandate", mandate=kept.hash)
@@ -169,37 +203,53 @@ class Judge:
         assert record is not None, order.decision  # records are never deleted
         return record.decision
 
-    def _standing(self, order: Order, quote: Quote | None, busy: Collection[Order], now: int) -> Standing:
-        market, read = self._look(), self._read
-        others = {each.id: each for each in (*orders.open_orders(read), *busy) if not _replaces(order, each)}
+    def _sight(self, busy: Collection[Order], now: int) -> Sight:
+        """Read what orders are judged on. `busy` counts as it stands there, whatever is on disk of it."""
+        market, halted = self._look(), self._halted()
+        with self._read.snapshot() as read:
+            kept = {order.id: order for order in orders.open_orders(read)}
+            positions, cash, mandate = ledger.held(read), ledger.cash(read), mandates.current(read)
+            equity = _equity(market, positions, cash)
+            opened, peak = (None if market.today is None else orders.day(read, market.today)) or (equity, equity)
+            state = orders.state(read, self.broker)[0] if halted is None else TradingState.HALTED
+            sent = orders.sent(read, now, "" if mandate is None else mandate.hash)
+            ended = orders.by_ids(read, [order.id for order in busy if order.id not in kept])
+        stakes = {held.symbol: Stake(held.quantity, _price(market, held.symbol)) for held in positions}
+        sight = Sight(market, stakes, cash, equity, opened, max(peak, equity), state, mandate, sent)
+        for order in kept.values():
+            sight.put(order)
+        for order in busy:
+            if order.id not in kept or kept[order.id].state is OrderState.STAGED:
+                sight.add(order) if order.id not in ended else None
+            else:
+                sight.put(order)
+        return sight
+
+    def _standing(self, order: Order, at: Sight) -> Standing:
+        market, quote = at.market, at.market.quotes.get(order.ticket.symbol)
         today = market.today or NEVER
-        equity = self.equity()
-        opened, peak = (None if market.today is None else orders.day(read, today)) or (equity, equity)
-        sent = orders.sent_since(read, now - DAY)
+        left_out = [each for each in at.others.values() if _replaces(order, each)]
+        if left_out:
+            gone = {each.id for each in left_out}
+            working = tuple(each for id_, each in at.working.items() if id_ not in gone)
+        else:
+            working = tuple(at.working.values())
         return Standing(
-            equity=equity,
-            cash=ledger.cash(read),
-            reserved=orders.reserved(others.values()),
-            positions={held.symbol: Stake(held.quantity, _price(market, held.symbol)) for held in ledger.held(read)},
-            working=tuple(_working(each) for each in others.values()),
+            equity=at.equity,
+            cash=at.cash,
+            reserved=at.reserved - orders.reserved(left_out),
+            positions=at.positions,
+            working=working,
             quote=quote,
             today=today,
             session=Session.UNKNOWN if market.today is None else Session.OPEN,
-            day_start=opened,
-            peak=max(peak, equity),
-            orders_today=len(sent),
-            orders_last_minute=sum(at >= now - 60 * 10**6 for at in sent),
-            state=self._state()[0],
+            day_start=at.day_start,
+            peak=at.peak,
+            orders_today=at.sent.day,
+            orders_last_minute=at.sent.minute,
+            state=at.state,
             sectors={},
         )
-
-    def _state(self) -> tuple[TradingState, str]:
-        if (halted := self._halted()) is not None:
-            return TradingState.HALTED, halted
-        return orders.state(self._read, self.broker)
-
-    def _quote(self, symbol: Symbol) -> Quote | None:
-        return self._look().quotes.get(symbol)
 
     def _look(self) -> Market:
         """Read again where bars have changed."""
@@ -214,7 +264,11 @@ class Judge:
 
 def _replaces(order: Order, other: Order) -> bool:
     """Whether the other does not count beside this one: it is the same, or protects what this one sells."""
-    return other.id == order.id or (other.is_leg and other.ticket.symbol == order.ticket.symbol)
+    return other.ticket.symbol == order.ticket.symbol and (other.is_leg or other.id == order.id)
+
+
+def _equity(market: Market, held: Iterable[Held], cash: Decimal) -> Decimal:
+    return cash + sum((each.quantity * _price(market, each.symbol) for each in held), Decimal(0))
 
 
 def _price(market: Market, symbol: Symbol) -> Decimal:

@@ -33,9 +33,7 @@ Plan = Mapping[str, Any]
 InChild = Callable[[Plan, Path, int], Iterator[Figures]]
 
 
-def compiled(
-    where: Path, which: Callable[[str], str | None] = shutil.which, *, nanoseconds: int = MILLISECOND
-) -> Path:
+def compiled(where: Path, which: Callable[[str], str | None] = shutil.which, *, nanoseconds: int = MILLISECOND) -> Path:
     """The library, compiled there. Without a compiler it says so and exits with 3."""
     compiler = which("cc") or which("gcc") or which("clang")
     if compiler is None:

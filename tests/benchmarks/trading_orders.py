@@ -1,7 +1,7 @@
 """Paper orders end to end, on the real actors' threads: from a decision on disk to a fill whose ledger lines are.
 
-For each symbol a BUY and a SELL take turns, each decided on beforehand and kept. A symbol's next decision is staged when
-its last order is filled and booked, so that as many orders are under way as there are symbols. Nobody is asked: a
+For each symbol a BUY and a SELL take turns, each decided on beforehand and kept. A symbol's next decision is staged
+when its last order is filled and booked, so that as many orders are under way as there are symbols. Nobody is asked: a
 mandate allows all of it. Each round has a home of its own.
 """
 
@@ -27,7 +27,7 @@ from actors.trading.coordinator import Message, TradingCoordinator
 from actors.trading.judging import ENTRY, Judge
 from messages import broker, database
 from messages.addresses import Ref, Refused, ReplyTo
-from messages.broker import Side
+from messages.broker import ClientId, Side
 from messages.database import Committed, Statement, Write
 from messages.market import Bars
 from messages.research import Action, Decision
@@ -55,8 +55,8 @@ UNTIL: Final = 2**52
 def prices(symbols: list[Symbol]) -> dict[Symbol, Bars]:
     """Five sessions of each, between 50 and 150, in which as much is traded as will be ordered."""
     dice, sessions = Random(SEED), np.datetime64(LAST, "D") - np.arange(5)[::-1].astype("timedelta64[D]")
-    closes = {symbol: np.full(5, dice.randint(5_000, 15_000) / 100) for symbol in symbols}
-    return {symbol: Bars(sessions, *[close] * 4, np.full(5, 1e8), close) for symbol, close in closes.items()}
+    closes, volume = {symbol: np.full(5, dice.randint(5_000, 15_000) / 100) for symbol in symbols}, np.full(5, 1e8)
+    return {symbol: Bars(sessions, at, at, at, at, volume, at) for symbol, at in closes.items()}
 
 
 def decide(symbol: Symbol, number: int) -> tuple[str, Statement]:
@@ -131,10 +131,10 @@ class Desk:
             rows = self.read.rows(
                 tuple[int, str], "SELECT id, origin FROM ledger_transactions WHERE id > ? AND kind = 'trade'", last
             )
-            for last, id_ in rows:
-                booked += 1
-                if (decision := next(waiting[self.symbol_of[id_]], None)) is not None:
+            for _, id_ in rows:
+                if (decision := next(waiting[self.symbol_of[ClientId(id_)]], None)) is not None:
                     self._stage(decision, refused)
+            booked, last = booked + len(rows), rows[-1][0] if rows else last
             seen = time.monotonic() if rows else seen
             if refused or time.monotonic() > seen + HANGS:
                 raise SystemExit(f"after {booked} of {count} orders: {refused[:1] or orders.newest(self.read, 1)}")
