@@ -44,16 +44,29 @@ class Sight:
     state: TradingState
     mandate: KeptMandate | None
     sent: Sent
-    others: dict[ClientId, Order] = field(default_factory=dict[ClientId, Order])
-    working: dict[ClientId, Working] = field(default_factory=dict[ClientId, Working])
     reserved: Decimal = Decimal(0)
+    working: dict[ClientId, Working] = field(default_factory=dict[ClientId, Working])
+    by_symbol: dict[Symbol, dict[ClientId, Order]] = field(default_factory=dict[Symbol, dict[ClientId, Order]])
 
     def put(self, order: Order) -> None:
         """It is open, as it stands here."""
-        if (before := self.others.get(order.id)) is not None:
-            self.reserved -= orders.reserved((before,))
-        self.others[order.id], self.working[order.id] = order, _working(order)
+        ticket, id_ = order.ticket, order.ticket.client_id
         self.reserved += orders.reserved((order,))
+        left, group = ticket.quantity - order.filled, order.decision if order.is_leg else ""
+        self.working[id_] = Working(ticket.symbol, ticket.side, left, order.price, ENTRY, group)
+        self.by_symbol.setdefault(ticket.symbol, {})[id_] = order
+
+    def beside(self, order: Order) -> tuple[tuple[Working, ...], Decimal]:
+        """The open orders that count beside this one, and the cash reserved for them.
+
+        It itself does not, nor does what protects what it sells.
+        """
+        same = self.by_symbol.get(order.ticket.symbol, {}).values()
+        gone = {each.id: each for each in same if each.is_leg or each.id == order.id}
+        if not gone:
+            return tuple(self.working.values()), self.reserved
+        rest = tuple(working for id_, working in self.working.items() if id_ not in gone)
+        return rest, self.reserved - orders.reserved(gone.values())
 
     def add(self, order: Order) -> None:
         """It was decided on, and is not on disk yet as it stands here."""
@@ -165,12 +178,12 @@ class Judge:
         symbol = decision.symbol
         standing = self._standing(order, at)
         quote = standing.quote
-        order = replace(order, price=Decimal(0) if quote is None else quote.price)
+        price = Decimal(0) if quote is None else quote.price
         held = standing.positions.get(symbol)
         have = Have(held.quantity if held else Decimal(0), standing.cash - standing.reserved, standing.equity)
         sized = sizing.size(decision, have, quote, self._terms, self._limits)
         if isinstance(sized, Unwanted):
-            return replace(order, state=OrderState.DENIED, why=f"{sized.code}: {sized.sentence}")
+            return replace(order, price=price, state=OrderState.DENIED, why=f"{sized.code}: {sized.sentence}")
         stop, target = (decision.stop, decision.target) if sized.side is Side.BUY else (None, None)
         ticket = replace(
             order.ticket, side=sized.side, quantity=sized.quantity, kind=Kind.MARKET, in_force=InForce.DAY,
@@ -179,24 +192,28 @@ class Judge:
         proposal = _proposal(ticket, decision.conviction)
         verdict = risk.check(proposal, self._limits, standing)
         if isinstance(verdict, Denied):
-            return replace(order, ticket=ticket, state=OrderState.DENIED, why=_why(verdict))
+            return replace(order, ticket=ticket, price=price, state=OrderState.DENIED, why=_why(verdict))
         allowed = ", ".join(f"{bound} {quantity:f}" for bound, quantity in sized.allowed.items())
-        order = replace(order, ticket=ticket, why=f"sized by {sized.bound} ({allowed})")
-        return self._under_mandate(order, proposal, at, now)
+        sized_by = f"sized by {sized.bound} ({allowed})"
+        lacks = self._lacks(proposal, at, now)
+        if lacks is not None or at.mandate is None:
+            return replace(order, ticket=ticket, price=price, why=f"{sized_by}{lacks or ''}")
+        return replace(
+            order, ticket=ticket, price=price, why=sized_by, state=OrderState.APPROVED, approved_by="mandate",
+            mandate=at.mandate.hash,
+        )  # fmt: skip
 
-    def _under_mandate(self, order: Order, proposal: Proposal, at: Sight, now: int) -> Order:
-        """Approved without a person's yes where a person has allowed it beforehand."""
+    def _lacks(self, proposal: Proposal, at: Sight, now: int) -> str | None:
+        """Why it is not approved without a person's yes, though a person has allowed some of that beforehand."""
         kept, quote = at.mandate, at.market.quotes.get(proposal.symbol)
         if kept is None or quote is None:
-            return order
+            return None
         try:
             mandate = allowing.read(kept.text, kept.hash)
         except allowing.BadMandate as error:
-            return replace(order, why=f"{order.why}; {error}")
+            return f"; {error}"
         denied = allowing.allows(mandate, proposal, quote, at.sent.mandate, now)
-        if denied is not None:
-            return replace(order, why=f"{order.why}; {denied.sentence}")
-        return replace(order, state=OrderState.APPROVED, approved_by="mandate", mandate=kept.hash)
+        return None if denied is None else f"; {denied.sentence}"
 
     def _decision(self, order: Order) -> Decision:
         record = decisions.by_id(self._read, order.decision)
@@ -216,11 +233,10 @@ class Judge:
             ended = orders.by_ids(read, [order.id for order in busy if order.id not in kept])
         stakes = {held.symbol: Stake(held.quantity, _price(market, held.symbol)) for held in positions}
         sight = Sight(market, stakes, cash, equity, opened, max(peak, equity), state, mandate, sent)
-        for order in kept.values():
-            sight.put(order)
-        for order in busy:
-            if order.id not in kept or kept[order.id].state is OrderState.STAGED:
-                sight.add(order) if order.id not in ended else None
+        in_flight = {order.id: order for order in busy if order.id not in ended}
+        for id_, order in (kept | in_flight).items():
+            if id_ in in_flight and (id_ not in kept or kept[id_].state is OrderState.STAGED):
+                sight.add(order)
             else:
                 sight.put(order)
         return sight
@@ -228,16 +244,11 @@ class Judge:
     def _standing(self, order: Order, at: Sight) -> Standing:
         market, quote = at.market, at.market.quotes.get(order.ticket.symbol)
         today = market.today or NEVER
-        left_out = [each for each in at.others.values() if _replaces(order, each)]
-        if left_out:
-            gone = {each.id for each in left_out}
-            working = tuple(each for id_, each in at.working.items() if id_ not in gone)
-        else:
-            working = tuple(at.working.values())
+        working, reserved = at.beside(order)
         return Standing(
             equity=at.equity,
             cash=at.cash,
-            reserved=at.reserved - orders.reserved(left_out),
+            reserved=reserved,
             positions=at.positions,
             working=working,
             quote=quote,
@@ -262,11 +273,6 @@ class Judge:
         return Market(self._quotes, max((quote.session for quote in self._quotes.values()), default=None))
 
 
-def _replaces(order: Order, other: Order) -> bool:
-    """Whether the other does not count beside this one: it is the same, or protects what this one sells."""
-    return other.ticket.symbol == order.ticket.symbol and (other.is_leg or other.id == order.id)
-
-
 def _equity(market: Market, held: Iterable[Held], cash: Decimal) -> Decimal:
     return cash + sum((each.quantity * _price(market, each.symbol) for each in held), Decimal(0))
 
@@ -280,12 +286,6 @@ def _proposal(ticket: Ticket, conviction: float | None) -> Proposal:
         ticket.symbol, ticket.side, ticket.quantity, ticket.kind, ticket.limit, ticket.stop, ticket.trail,
         ticket.take_profit, ticket.stop_loss, conviction,
     )  # fmt: skip
-
-
-def _working(order: Order) -> Working:
-    ticket = order.ticket
-    left = ticket.quantity - order.filled
-    return Working(ticket.symbol, ticket.side, left, order.price, ENTRY, group=order.decision if order.is_leg else "")
 
 
 def _why(denied: Denied) -> str:
