@@ -191,11 +191,11 @@ def staged(read: Reader, decisions: Iterable[str]) -> frozenset[str]:
     return frozenset(decision for (decision,) in read.rows(tuple[str], sql, _listed(decisions)))
 
 
-def guards(read: Reader, symbol: Symbol, side: Side) -> list[Order]:
-    """The open legs of this side, which protect a position in the symbol, oldest first. Raises Undecodable."""
-    which = """WHERE state IN ('staged', 'approved', 'working') AND instr(id, '-') AND symbol = ? AND side = ?
-        ORDER BY staged_at, id"""
-    return _orders(read, which, symbol, side)
+def legs(read: Reader, symbols: Iterable[Symbol]) -> list[Order]:
+    """The open ones of these symbols, which protect positions, oldest first. Raises Undecodable."""
+    which = """WHERE state IN ('staged', 'approved', 'working') AND instr(id, '-')
+        AND symbol IN (SELECT value FROM json_each(?)) ORDER BY staged_at, id"""
+    return _orders(read, which, _listed(symbols))
 
 
 def open_orders(read: Reader) -> list[Order]:

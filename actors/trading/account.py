@@ -66,19 +66,26 @@ class Account:
 
     # One order
 
-    def send(self, order: Order) -> None:
-        """The intent is on disk; whatever happens from here on, it is sent as this and found as this.
+    def send(self, *those: Order) -> None:
+        """Their intents are on disk; whatever happens from here on, each is sent as this and found as this.
 
         What protects a position is cancelled before the position is sold, or the broker would sell it twice.
         """
-        found = orders.guards(self._read, order.ticket.symbol, order.ticket.side)
-        others = (each for each in found if each.decision != order.decision and each.id not in self._books.busy)
-        guard = next(others, None)
-        if guard is None:
-            self._ask(order, partial(Send, order.ticket), partial(self.see, order.id))
-        else:
-            self._books.busy[order.id] = order
-            self.withdraw(guard, lambda seen: self._recheck(order), lambda refused: self._later(order))
+        legs = orders.legs(self._read, {order.ticket.symbol for order in those})
+        for order in those:
+            guard = next((leg for leg in legs if self._guards(leg, order)), None)
+            if guard is None:
+                self._ask(order, partial(Send, order.ticket), partial(self.see, order.id))
+            else:
+                self._books.busy[order.id] = order
+                self._withdraw_first(guard, order)
+
+    def _guards(self, leg: Order, order: Order) -> bool:
+        same = (leg.ticket.symbol, leg.ticket.side) == (order.ticket.symbol, order.ticket.side)
+        return same and leg.decision != order.decision and leg.id not in self._books.busy
+
+    def _withdraw_first(self, guard: Order, order: Order) -> None:
+        self.withdraw(guard, lambda seen: self._recheck(order), lambda refused: self._later(order))
 
     def _later(self, order: Order) -> None:
         self._books.busy.pop(order.id, None)

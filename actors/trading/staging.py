@@ -19,7 +19,7 @@ class Staging:
     Where the database refuses a write of several, each goes alone, so that only the one is refused that cannot be kept.
     """
 
-    def __init__(self, me: Me[Any], books: Books, judge: Judge, read: Reader, send: Callable[[Order], None]) -> None:
+    def __init__(self, me: Me[Any], books: Books, judge: Judge, read: Reader, send: Callable[..., None]) -> None:
         self._me, self._books, self._judge, self._read, self._send = me, books, judge, read, send
         self._waiting, self._writing, self._alone = list[Run](), False, 0
 
@@ -68,8 +68,7 @@ class Staging:
             for order, runs in new:
                 for run in runs:
                     run.reply_to.tell(Finished(run.lease, ()))
-                if order.state is OrderState.APPROVED:
-                    self._send(order)
+            self._send(*(order for order, _ in new if order.state is OrderState.APPROVED))
             self._next()
 
         def refused(why: Refused) -> None:
