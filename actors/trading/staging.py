@@ -65,7 +65,7 @@ class Staging:
 
         def kept() -> None:
             ended()
-            for order, runs in new:
+            for _, runs in new:
                 for run in runs:
                     run.reply_to.tell(Finished(run.lease, ()))
             self._send(*(order for order, _ in new if order.state is OrderState.APPROVED))
