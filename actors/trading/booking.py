@@ -9,7 +9,7 @@ from actors.trading.books import Books, together
 from actors.trading.judging import Judge
 from messages.addresses import Refused
 from messages.broker import ClientId, Execution
-from messages.database import Statement
+from messages.database import Many, Statement
 from messages.trading import Order
 from messages.values import Symbol
 from storage import ledger, orders
@@ -63,9 +63,9 @@ class Booking:
         for symbol, execution in taken.items():
             if (order := self._order(known, execution)) is not None:
                 done = matched(lots[symbol], execution)
-                lines = ledger.fill(execution, name, order.correlation_id, now, done)
+                _, lines = ledger.fill(execution, name, order.correlation_id, now, done)  # a fill is new, or refused
                 booking.append(execution)
-                statements.append((*orders.fill(order, execution, now), *lines))
+                statements.append((*orders.fill(order, execution, now), lines))
         if booking:
             self._write(booking, together(statements))
 
@@ -78,7 +78,7 @@ class Booking:
         self._halt(f"execution {execution.execution_id}: {wrong}")
         return None
 
-    def _write(self, booking: list[Execution], statements: tuple[Statement, ...]) -> None:
+    def _write(self, booking: list[Execution], statements: tuple[Many, ...]) -> None:
         self._writing = True
         self.begun += len(booking)
 
