@@ -21,6 +21,7 @@ DAY: Final = 1_440 * MINUTE
 """In microseconds."""
 ALL: Final = "all"
 """The scope of a state that holds for every broker."""
+_SIDES: Final = {str(side): side for side in Side}
 _TICKET: Final = msgspec.json.Decoder(Ticket)
 _COLUMNS: Final = (
     "id, decision, correlation_id, broker, quantity, filled, price, ticket, state, why, approved_by, mandate, "
@@ -203,6 +204,52 @@ def open_orders(read: Reader) -> list[Order]:
     return _orders(read, "WHERE state IN ('staged', 'approved', 'working') ORDER BY staged_at, id")
 
 
+@dataclass(frozen=True, slots=True)
+class Outstanding:
+    """Of an open order what it may yet do: so many shares are not filled of it, `price` is the quote it was sized at.
+
+    `leg_of` is the decision that it protects the position of, None where it is no leg.
+    """
+
+    id: ClientId
+    symbol: Symbol
+    side: Side
+    left: Decimal
+    price: Decimal
+    leg_of: str | None
+    is_staged: bool
+
+    @property
+    def cash(self) -> Decimal:
+        """What it may yet take."""
+        return self.price * self.left if self.side is Side.BUY else Decimal(0)
+
+
+def outstanding(read: Reader) -> list[Outstanding]:
+    """All that are open, oldest first: as `open_orders`, in a third of the time."""
+    rows = read.rows(
+        tuple[str, str, str, int, int, str | None, int],
+        """SELECT id, symbol, side, quantity - filled, price, CASE WHEN instr(id, '-') THEN decision END,
+            state = 'staged'
+        FROM trading_orders WHERE state IN ('staged', 'approved', 'working') ORDER BY staged_at, id""",
+    )
+    return [
+        Outstanding(
+            ClientId(id_), Symbol(symbol), _SIDES[side], from_units(left), from_units(price), leg_of, bool(is_staged)
+        )
+        for id_, symbol, side, left, price, leg_of, is_staged in rows
+    ]  # fmt: skip
+
+
+def rest(order: Order) -> Outstanding:
+    """The same of an order in memory."""
+    ticket = order.ticket
+    return Outstanding(
+        order.id, ticket.symbol, ticket.side, ticket.quantity - order.filled, order.price,
+        order.decision if order.is_leg else None, order.state is OrderState.STAGED,
+    )  # fmt: skip
+
+
 def newest(read: Reader, limit: int) -> list[Order]:
     """The last so many, newest first. Raises Undecodable."""
     return _orders(read, "ORDER BY staged_at DESC, id LIMIT ?", limit)
@@ -284,18 +331,6 @@ def rejections(read: Reader, symbol: str, limit: int) -> list[str]:
     """Why a person has said no to orders of this symbol, newest first."""
     sql = "SELECT why FROM trading_orders WHERE symbol = ? AND state = 'rejected' ORDER BY staged_at DESC, id LIMIT ?"
     return [why for (why,) in read.rows(tuple[str], sql, symbol, limit)]
-
-
-def reserved(orders: Iterable[Order]) -> Decimal:
-    """Cash that these buys may yet take, at the quotes they were sized at."""
-    return sum(
-        (
-            order.price * (order.ticket.quantity - order.filled)
-            for order in orders
-            if order.ticket.side is Side.BUY and order.state not in ENDED
-        ),
-        Decimal(0),
-    )
 
 
 def _orders(read: Reader, which: str, *values: int | str) -> list[Order]:

@@ -21,13 +21,6 @@ class _Reach:
     bought: Decimal = Decimal(0)
     sold: Decimal = Decimal(0)
 
-    def add(self, side: Side, worth: Decimal) -> None:
-        """An open order of this side may be filled."""
-        if side is Side.BUY:
-            self.bought += worth
-        else:
-            self.sold += worth
-
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
@@ -90,20 +83,23 @@ def exceeded(order: Proposal, limits: Limits, at: Standing, quote: Quote) -> Den
 
 def _reaches(order: Proposal, at: Standing, value: Decimal) -> dict[Symbol, _Reach]:
     """Of each symbol that has open orders, the order itself included; the positions' values are still 0."""
-    found = {order.symbol: _Reach()}
-    found[order.symbol].add(order.side, value)
-    groups = dict[tuple[Symbol, Side, str], Decimal]()
+    mosts, groups = [(order.symbol, order.side, value)], dict[tuple[Symbol, Side, str], Decimal]()
     for other in at.working:
         worth = other.quantity * other.price
         if other.group:
             key = other.symbol, other.side, other.group
             groups[key] = max(groups.get(key, worth), worth)
         else:
-            if (reach := found.get(other.symbol)) is None:
-                reach = found[other.symbol] = _Reach()
-            reach.add(other.side, worth)
-    for (symbol, side, _), most in groups.items():
-        found.setdefault(symbol, _Reach()).add(side, most)
+            mosts.append((other.symbol, other.side, worth))
+    mosts += [(symbol, side, most) for (symbol, side, _), most in groups.items()]
+    found = dict[Symbol, _Reach]()
+    for symbol, side, most in mosts:
+        if (reach := found.get(symbol)) is None:
+            reach = found[symbol] = _Reach()
+        if side is Side.BUY:
+            reach.bought += most
+        else:
+            reach.sold += most
     return found
 
 

@@ -17,7 +17,7 @@ from messages.values import Symbol
 from storage import bars, decisions, ledger, mandates, orders
 from storage.connections import Reader
 from storage.mandates import KeptMandate
-from storage.orders import Sent
+from storage.orders import Outstanding, Sent
 
 ENTRY: Final = "entry"
 NEVER: Final = dt.date(9999, 12, 31)
@@ -46,32 +46,30 @@ class Sight:
     sent: Sent
     reserved: Decimal = Decimal(0)
     working: dict[ClientId, Working] = field(default_factory=dict[ClientId, Working])
-    by_symbol: dict[Symbol, dict[ClientId, Order]] = field(default_factory=dict[Symbol, dict[ClientId, Order]])
+    by_symbol: dict[Symbol, list[Outstanding]] = field(default_factory=dict[Symbol, list[Outstanding]])
 
-    def put(self, order: Order) -> None:
-        """It is open, as it stands here."""
-        ticket, id_ = order.ticket, order.ticket.client_id
-        self.reserved += orders.reserved((order,))
-        left, group = ticket.quantity - order.filled, order.decision if order.is_leg else ""
-        self.working[id_] = Working(ticket.symbol, ticket.side, left, order.price, ENTRY, group)
-        self.by_symbol.setdefault(ticket.symbol, {})[id_] = order
+    def put(self, order: Outstanding) -> None:
+        """It is open."""
+        self.reserved += order.cash
+        self.working[order.id] = Working(order.symbol, order.side, order.left, order.price, ENTRY, order.leg_of or "")
+        self.by_symbol.setdefault(order.symbol, []).append(order)
 
     def beside(self, order: Order) -> tuple[tuple[Working, ...], Decimal]:
         """The open orders that count beside this one, and the cash reserved for them.
 
         It itself does not, nor does what protects what it sells.
         """
-        same = self.by_symbol.get(order.ticket.symbol, {}).values()
-        gone = {each.id: each for each in same if each.is_leg or each.id == order.id}
+        same = self.by_symbol.get(order.ticket.symbol, ())
+        gone = {each.id: each.cash for each in same if each.leg_of is not None or each.id == order.id}
         if not gone:
             return tuple(self.working.values()), self.reserved
         rest = tuple(working for id_, working in self.working.items() if id_ not in gone)
-        return rest, self.reserved - orders.reserved(gone.values())
+        return rest, self.reserved - sum(gone.values())
 
     def add(self, order: Order) -> None:
         """It was decided on, and is not on disk yet as it stands here."""
         if order.state not in orders.ENDED:
-            self.put(order)
+            self.put(orders.rest(order))
         if order.state is OrderState.APPROVED:
             by_mandate = self.mandate is not None and order.mandate == self.mandate.hash
             self.sent = Sent(self.sent.day + 1, self.sent.minute + 1, self.sent.mandate + by_mandate)
@@ -185,9 +183,8 @@ class Judge:
         if isinstance(sized, Unwanted):
             return replace(order, price=price, state=OrderState.DENIED, why=f"{sized.code}: {sized.sentence}")
         stop, target = (decision.stop, decision.target) if sized.side is Side.BUY else (None, None)
-        ticket = replace(
-            order.ticket, side=sized.side, quantity=sized.quantity, kind=Kind.MARKET, in_force=InForce.DAY,
-            take_profit=target, stop_loss=stop,
+        ticket = Ticket(
+            order.id, symbol, sized.side, sized.quantity, Kind.MARKET, InForce.DAY, take_profit=target, stop_loss=stop
         )  # fmt: skip
         proposal = _proposal(ticket, decision.conviction)
         verdict = risk.check(proposal, self._limits, standing)
@@ -224,7 +221,7 @@ class Judge:
         """Read what orders are judged on. `busy` counts as it stands there, whatever is on disk of it."""
         market, halted = self._look(), self._halted()
         with self._read.snapshot() as read:
-            kept = {order.id: order for order in orders.open_orders(read)}
+            kept = {order.id: order for order in orders.outstanding(read)}
             positions, cash, mandate = ledger.held(read), ledger.cash(read), mandates.current(read)
             equity = _equity(market, positions, cash)
             opened, peak = (None if market.today is None else orders.day(read, market.today)) or (equity, equity)
@@ -234,11 +231,14 @@ class Judge:
         stakes = {held.symbol: Stake(held.quantity, _price(market, held.symbol)) for held in positions}
         sight = Sight(market, stakes, cash, equity, opened, max(peak, equity), state, mandate, sent)
         in_flight = {order.id: order for order in busy if order.id not in ended}
-        for id_, order in (kept | in_flight).items():
-            if id_ in in_flight and (id_ not in kept or kept[id_].state is OrderState.STAGED):
-                sight.add(order)
+        for id_, each in kept.items():
+            if id_ not in in_flight:
+                sight.put(each)
+        for id_, order in in_flight.items():
+            if id_ in kept and not kept[id_].is_staged:
+                sight.put(orders.rest(order))
             else:
-                sight.put(order)
+                sight.add(order)
         return sight
 
     def _standing(self, order: Order, at: Sight) -> Standing:
