@@ -119,7 +119,7 @@ def _sums(at: Standing, reaches: dict[Symbol, _Reach], sector: str | None, *, bu
     gross = net - 2 * short
     for symbol, reach in reaches.items():
         most, least = reach.value + reach.bought, reach.value - reach.sold
-        extent = max(abs(most), abs(least))
+        extent = most if least >= 0 else max(abs(most), abs(least))
         gross += extent
         net += most if buys else least
         if sector is not None and sector_of(symbol) == sector:
