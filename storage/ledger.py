@@ -30,6 +30,9 @@ Booking = tuple[Statement, Statement]
 """Whether it is new, as ((1,),) or ((0,),), and the booking, which changes nothing if it is not."""
 _BOOK: Final = """INSERT INTO ledger_bookings (kind, origin, correlation_id, at, broker, reference, session, lines)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+_BOOK_ALL: Final = """INSERT INTO ledger_bookings (kind, origin, correlation_id, at, broker, reference, session, lines)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
+    FROM json_each(?) ORDER BY key"""
 _NEW: Final = """SELECT NOT EXISTS (
     SELECT 1 FROM ledger_transactions WHERE reference = ? AND broker = ? AND kind = ?)"""
 
@@ -111,6 +114,11 @@ def fill(execution: Execution, broker: str, correlation_id: CorrelationId, now: 
         sold = execution.side is Side.SELL
         lines.append(_money("unsettled", money, session) if sold else _money("cash", money))
     return _once("trade", execution.client_id, correlation_id, now, broker, execution.execution_id, session, lines)
+
+
+def together(bookings: Iterable[Booking]) -> Statement:
+    """Several as one statement, which does not say which of them are new."""
+    return Statement(_BOOK_ALL, (msgspec.json.encode([booking.values for _, booking in bookings]).decode(),))
 
 
 def deposit(

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
@@ -21,6 +21,23 @@ DAY: Final = 1_440 * MINUTE
 """In microseconds."""
 ALL: Final = "all"
 """The scope of a state that holds for every broker."""
+# Rows come as one list, whatever their number: SQLite works through them without the interpreter's lock in between.
+_INSERT: Final = """INSERT INTO trading_orders (id, decision, correlation_id, broker, symbol, side, quantity, filled,
+        price, ticket, state, why, approved_by, mandate, staged_at, expires_at)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, 0, value ->> 7,
+        value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14
+    FROM json_each(?) WHERE true"""
+_GROW: Final = "ON CONFLICT (id) DO UPDATE SET quantity = quantity + excluded.quantity"
+_FILL: Final = """INSERT INTO trading_fills (broker, execution_id, order_id, quantity, price, fee, session, at)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
+    FROM json_each(?)"""
+_FILLED: Final = """UPDATE trading_orders SET filled = filled + part, state = CASE
+        WHEN state NOT IN ('approved', 'working') THEN state
+        WHEN filled + part = quantity THEN 'filled' ELSE 'working' END
+    FROM (SELECT value ->> 2 AS id, value ->> 3 AS part FROM json_each(?)) AS filling
+    WHERE trading_orders.id = filling.id"""
+_NOTE: Final = """INSERT INTO trading_journal (order_id, what, sentence, at)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) ORDER BY key"""
 _SIDES: Final = {str(side): side for side in Side}
 _TICKET: Final = msgspec.json.Decoder(Ticket)
 _COLUMNS: Final = (
@@ -46,21 +63,19 @@ def client_id(decision: str, leg: str) -> ClientId:
 # What the trading coordinator writes
 
 
-def insert(order: Order) -> tuple[Statement, ...]:
-    """Keep a new one, and say so in the journal; if it is there nothing happens."""
+def insert(*orders: Order) -> tuple[Statement, ...]:
+    """Keep new ones, and say so in the journal; one that is there is refused, and all of them."""
+    rows = [_row(order) for order in orders]
+    notes = [(order.id, order.state, order.why, order.staged_at) for order in orders]
+    return Statement(_INSERT, (_json(rows),)), _notes(notes)
+
+
+def _row(order: Order) -> tuple[object, ...]:
     ticket = order.ticket
     return (
-        Statement(
-            """INSERT INTO trading_orders (id, decision, correlation_id, broker, symbol, side, quantity, filled, price,
-                ticket, state, why, approved_by, mandate, staged_at, expires_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?)""",
-            (
-                order.id, order.decision, order.correlation_id, order.broker, ticket.symbol, ticket.side,
-                to_units(ticket.quantity), to_units(order.price), msgspec.json.encode(ticket).decode(), order.state,
-                order.why, order.approved_by, order.mandate, order.staged_at, order.expires_at,
-            ),
-        ),
-        note(order.id, order.state, order.why, order.staged_at),
+        order.id, order.decision, order.correlation_id, order.broker, ticket.symbol, ticket.side,
+        to_units(ticket.quantity), to_units(order.price), _json(ticket), order.state, order.why, order.approved_by,
+        order.mandate, order.staged_at, order.expires_at,
     )  # fmt: skip
 
 
@@ -79,7 +94,7 @@ def approve(order: Order, now: int) -> tuple[Statement, ...]:
             """UPDATE trading_orders SET state = 'approved', quantity = ?, price = ?, ticket = ?, why = ?,
                 approved_by = ?, mandate = ? WHERE id = ?""",
             (
-                to_units(order.ticket.quantity), to_units(order.price), msgspec.json.encode(order.ticket).decode(),
+                to_units(order.ticket.quantity), to_units(order.price), _json(order.ticket),
                 order.why, order.approved_by, order.mandate, order.id,
             ),
         ),
@@ -87,26 +102,24 @@ def approve(order: Order, now: int) -> tuple[Statement, ...]:
     )  # fmt: skip
 
 
-def fill(order: Order, execution: Execution, now: int) -> tuple[Statement, ...]:
-    """A part of it was filled; with the last one it is. Twice the same is refused."""
-    return (
-        Statement(
-            """INSERT INTO trading_fills (broker, execution_id, order_id, quantity, price, fee, session, at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
-            (
-                order.broker, execution.execution_id, order.id, to_units(execution.quantity),
-                to_units(execution.price), to_units(execution.fee), execution.session.isoformat(), execution.at,
-            ),
-        ),
-        Statement(
-            """UPDATE trading_orders SET filled = filled + ?1, state = CASE
-                WHEN state NOT IN ('approved', 'working') THEN state
-                WHEN filled + ?1 = quantity THEN 'filled' ELSE 'working' END WHERE id = ?2""",
-            (to_units(execution.quantity), order.id),
-        ),
-        *(statement for leg in _legs(order, execution) for statement in _grow(leg)),
-        note(order.id, "fill", f"{execution.quantity:f} at {execution.price:f}, fee {execution.fee:f}", now),
-    )  # fmt: skip
+def fill(parts: Sequence[tuple[Order, Execution]], now: int) -> tuple[Statement, ...]:
+    """Parts of orders were filled, one of each; with its last an order is. Twice the same is refused."""
+    rows = [
+        (
+            order.broker, execution.execution_id, order.id, to_units(execution.quantity), to_units(execution.price),
+            to_units(execution.fee), execution.session.isoformat(), execution.at,
+        )
+        for order, execution in parts
+    ]  # fmt: skip
+    notes = [
+        (order.id, "fill", f"{execution.quantity:f} at {execution.price:f}, fee {execution.fee:f}", now)
+        for order, execution in parts
+    ]
+    legs = [leg for part in parts for leg in _legs(*part)]
+    begun = [(leg.id, leg.state, leg.why, leg.staged_at) for leg in legs]
+    grown = (Statement(f"{_INSERT} {_GROW}", (_json([_row(leg) for leg in legs]),)),) if legs else ()
+    filled = _json(rows)
+    return Statement(_FILL, (filled,)), Statement(_FILLED, (filled,)), *grown, _notes([*begun, *notes])
 
 
 def _legs(order: Order, execution: Execution) -> Iterator[Order]:
@@ -121,10 +134,8 @@ def _legs(order: Order, execution: Execution) -> Iterator[Order]:
             yield replace(order, ticket=part, state=OrderState.WORKING, filled=Decimal(0), price=price, why=why)
 
 
-def _grow(leg: Order) -> tuple[Statement, ...]:
-    first, noted = insert(leg)
-    more = " ON CONFLICT (id) DO UPDATE SET quantity = quantity + excluded.quantity"
-    return Statement(first.sql + more, first.values), noted
+def _notes(lines: Iterable[tuple[str, str, str, int]]) -> Statement:
+    return Statement(_NOTE, (_json(lines),))
 
 
 def note(id_: str, what: str, sentence: str, now: int) -> Statement:
@@ -172,7 +183,7 @@ def by_id(read: Reader, id_: str) -> Order | None:
 
 def by_ids(read: Reader, ids: Iterable[ClientId]) -> dict[ClientId, Order]:
     """The orders of these ids, as far as there are any. Raises Undecodable."""
-    found = _orders(read, "WHERE id IN (SELECT value FROM json_each(?))", _listed(ids))
+    found = _orders(read, "WHERE id IN (SELECT value FROM json_each(?))", _json(list(ids)))
     return {order.id: order for order in found}
 
 
@@ -189,14 +200,14 @@ def of_decision(read: Reader, decision: str) -> list[Order]:
 def staged(read: Reader, decisions: Iterable[str]) -> frozenset[str]:
     """Those of these decisions that orders were made of."""
     sql = "SELECT decision FROM trading_orders WHERE decision IN (SELECT value FROM json_each(?))"
-    return frozenset(decision for (decision,) in read.rows(tuple[str], sql, _listed(decisions)))
+    return frozenset(decision for (decision,) in read.rows(tuple[str], sql, _json(list(decisions))))
 
 
 def legs(read: Reader, symbols: Iterable[Symbol]) -> list[Order]:
     """The open ones of these symbols, which protect positions, oldest first. Raises Undecodable."""
     which = """WHERE state IN ('staged', 'approved', 'working') AND instr(id, '-')
         AND symbol IN (SELECT value FROM json_each(?)) ORDER BY staged_at, id"""
-    return _orders(read, which, _listed(symbols))
+    return _orders(read, which, _json(list(symbols)))
 
 
 def open_orders(read: Reader) -> list[Order]:
@@ -276,7 +287,7 @@ def booked(read: Reader, broker: str, executions: Iterable[str]) -> frozenset[st
     """Those of these executions that are in the books."""
     sql = """SELECT execution_id FROM trading_fills WHERE broker = ?
         AND execution_id IN (SELECT value FROM json_each(?))"""
-    return frozenset(id_ for (id_,) in read.rows(tuple[str], sql, broker, _listed(executions)))
+    return frozenset(id_ for (id_,) in read.rows(tuple[str], sql, broker, _json(list(executions))))
 
 
 def last_fill(read: Reader, broker: str) -> int:
@@ -358,5 +369,5 @@ def _ticket(id_: str, payload: str, quantity: Decimal) -> Ticket:
     return ticket if ticket.quantity == quantity else replace(ticket, quantity=quantity)
 
 
-def _listed(values: Iterable[str]) -> str:
-    return msgspec.json.encode(list(values)).decode()
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

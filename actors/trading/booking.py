@@ -5,11 +5,11 @@ from typing import Any
 
 from actors.domain.lots import matched
 from actors.kernel.me import Me
-from actors.trading.books import Books, together
+from actors.trading.books import Books
 from actors.trading.judging import Judge
 from messages.addresses import Refused
 from messages.broker import ClientId, Execution
-from messages.database import Many, Statement
+from messages.database import Statement
 from messages.trading import Order
 from messages.values import Symbol
 from storage import ledger, orders
@@ -59,15 +59,15 @@ class Booking:
             self._me.clock.utc(),
             self._judge.broker,
         )
-        booking, statements = list[Execution](), list[tuple[Statement, ...]]()
+        parts, lines = list[tuple[Order, Execution]](), list[ledger.Booking]()
         for symbol, execution in taken.items():
             if (order := self._order(known, execution)) is not None:
+                parts.append((order, execution))
                 done = matched(lots[symbol], execution)
-                _, lines = ledger.fill(execution, name, order.correlation_id, now, done)  # a fill is new, or refused
-                booking.append(execution)
-                statements.append((*orders.fill(order, execution, now), lines))
-        if booking:
-            self._write(booking, together(statements))
+                lines.append(ledger.fill(execution, name, order.correlation_id, now, done))
+        if parts:
+            statements = (*orders.fill(parts, now), ledger.together(lines))
+            self._write([execution for _, execution in parts], statements)
 
     def _order(self, known: dict[ClientId, Order], execution: Execution) -> Order | None:
         """The order that it is one of; where it cannot be, trading halts."""
@@ -78,7 +78,7 @@ class Booking:
         self._halt(f"execution {execution.execution_id}: {wrong}")
         return None
 
-    def _write(self, booking: list[Execution], statements: tuple[Many, ...]) -> None:
+    def _write(self, booking: list[Execution], statements: tuple[Statement, ...]) -> None:
         self._writing = True
         self.begun += len(booking)
 

@@ -1,15 +1,14 @@
 """What trading writes, and what is in flight meanwhile."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, Final
 
 from actors.kernel.me import Me
 from messages import database
 from messages.addresses import Ref, Refused, ReplyTo
 from messages.broker import ClientId
-from messages.database import Many, Row, SqlValue, Statement, Write
+from messages.database import Many, Row, Statement, Write
 from messages.errors import TroupeError
 from messages.trading import Order, OrderState
 from storage import orders
@@ -81,14 +80,6 @@ class Books:
 def _lost(refused: Refused) -> None:
     if refused.code != "full":
         raise WriteLost(f"{refused.code}: {refused.sentence}")
-
-
-def together(each: Iterable[tuple[Statement, ...]]) -> tuple[Many, ...]:
-    """The statements of several, none of which returns anything, by their SQL: a row costs a third of a statement."""
-    found = dict[str, list[tuple[SqlValue, ...]]]()
-    for statement in chain.from_iterable(each):
-        found.setdefault(statement.sql, []).append(statement.values)
-    return tuple(Many(sql, tuple(rows)) for sql, rows in found.items())
 
 
 def pass_on(reply_to: ReplyTo[Any], refused: Refused) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.kernel.me import Me
-from actors.trading.books import Books, pass_on, together
+from actors.trading.books import Books, pass_on
 from actors.trading.judging import Judge
 from messages.addresses import Refused
 from messages.tasks import Finished, Run, StageOrder
@@ -81,5 +81,4 @@ class Staging:
                     pass_on(run.reply_to, why)
             self._next()
 
-        statements = together([orders.insert(order) for order, _ in new])
-        self._books.write(statements, lambda rows: kept(), refused)
+        self._books.write(orders.insert(*(order for order, _ in new)), lambda rows: kept(), refused)

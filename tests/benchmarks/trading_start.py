@@ -17,7 +17,6 @@ from actors import desk as composed
 from actors import process
 from actors.domain import costs
 from actors.domain.lots import left, matched
-from actors.trading.books import together
 from actors.trading.judging import ENTRY
 from messages.addresses import Refused
 from messages.broker import Execution, InForce, Kind, Side, Stage, Ticket
@@ -57,51 +56,50 @@ class Past:
     def session(self, session: dt.date, *, last: bool) -> None:
         """All of one. In the last nothing is sold."""
         at = (dt.datetime.combine(session, dt.time(15), dt.UTC) - BEGAN) // dt.timedelta(microseconds=1)
-        statements, taken = list[tuple[Statement, ...]](), list[Taken]()
-        executed = list[Execution]()
-        for symbol in SYMBOLS:
-            for side in (Side.BUY, Side.SELL):
-                works = last and side is Side.SELL
-                order = self._order(symbol, Side.BUY if works else side, at, works=works)
-                stage, filled = (Stage.WORKING, Decimal(0)) if works else (Stage.FILLED, QUANTITY)
-                taken.append(Taken(order.ticket, session, stage, filled))
-                statements += self._decided_on(order)
-                if not works:
-                    fills = self._fills(order, session, at)
-                    executed += fills
-                    statements += [self._booked(order, execution, at) for execution in fills]
-        moved = [(each, costs.amount(each.quantity, each.price)) for each in executed]
-        kept = paper.write(taken, moved, dict.fromkeys(SYMBOLS, session), at)
-        commit(self._connection, ledger.settle(ledger.PAPER, session, ROUND, at), *together(statements), *kept)
+        made, sold = [self._order(symbol, Side.BUY, at, works=False) for symbol in SYMBOLS], list[Order]()
+        sold = [self._order(symbol, Side.BUY if last else Side.SELL, at, works=last) for symbol in SYMBOLS]
+        rounds = [
+            [(order, self._part(order, session, part, at)) for order in some]
+            for some, side in ((made, Side.BUY), ([] if last else sold, Side.SELL))
+            for part in FILLS[side]
+        ]
+        booked = [
+            (*orders.fill(parts, at), ledger.together([self._booked(execution, at) for _, execution in parts]))
+            for parts in rounds
+            if parts
+        ]
+        ends = Stage.WORKING if last else Stage.FILLED
+        taken = [Taken(order.ticket, session, Stage.FILLED, QUANTITY) for order in made]
+        taken += [Taken(order.ticket, session, ends, Decimal(0) if last else QUANTITY) for order in sold]
+        moved = [(each, costs.amount(each.quantity, each.price)) for parts in rounds for _, each in parts]
+        commit(
+            self._connection,
+            ledger.settle(ledger.PAPER, session, ROUND, at),
+            *(decide(order.ticket.symbol, int(order.correlation_id, 16))[1] for order in (*made, *sold)),
+            *orders.insert(*made, *sold),
+            *(statement for each in booked for statement in each),
+            *paper.write(taken, moved, dict.fromkeys(SYMBOLS, session), at),
+        )
 
     def _order(self, symbol: Symbol, side: Side, at: int, *, works: bool) -> Order:
         id_, _ = decide(symbol, self._orders)
-        price = self._closes[symbol]
-        market = Ticket(orders.client_id(id_, ENTRY), symbol, side, QUANTITY)
-        limit = Ticket(market.client_id, symbol, side, QUANTITY, Kind.LIMIT, InForce.GTC, price / 2)
-        state, ticket = (OrderState.WORKING, limit) if works else (OrderState.APPROVED, market)
-        about = CorrelationId(f"{self._orders:032x}")
+        about, price, of = CorrelationId(f"{self._orders:032x}"), self._closes[symbol], orders.client_id(id_, ENTRY)
+        self._orders += 1
+        state, ticket = OrderState.APPROVED, Ticket(of, symbol, side, QUANTITY)
+        if works:
+            state, ticket = OrderState.WORKING, Ticket(of, symbol, side, QUANTITY, Kind.LIMIT, InForce.GTC, price / 2)
         return Order(ticket, id_, about, ledger.PAPER, state, Decimal(0), price, "made up", at, at, "person")
 
-    def _decided_on(self, order: Order) -> list[tuple[Statement, ...]]:
-        _, decided = decide(order.ticket.symbol, self._orders)
-        self._orders += 1
-        return [(decided,), orders.insert(order)]
-
-    def _fills(self, order: Order, session: dt.date, at: int) -> list[Execution]:
+    def _part(self, order: Order, session: dt.date, quantity: Decimal, at: int) -> Execution:
         symbol, side = order.ticket.symbol, order.ticket.side
         price = order.price if side is Side.BUY else order.price + Decimal("0.1")
-        return [
-            Execution(order.id, f"{order.id}@{session}-{part}", symbol, side, part, price, Decimal(1), session, at)
-            for part in FILLS[side]
-        ]
+        name = f"{order.id}@{session}-{quantity}"
+        return Execution(order.id, name, symbol, side, quantity, price, Decimal(1), session, at)
 
-    def _booked(self, order: Order, execution: Execution, at: int) -> tuple[Statement, ...]:
-        lots = self._lots[execution.symbol]
-        done = matched(lots, execution)
+    def _booked(self, execution: Execution, at: int) -> ledger.Booking:
+        done = matched(lots := self._lots[execution.symbol], execution)
         self._lots[execution.symbol] = list(left(lots, done))
-        _, lines = ledger.fill(execution, ledger.PAPER, ROUND, at, done)
-        return (*orders.fill(order, execution, at), lines)
+        return ledger.fill(execution, ledger.PAPER, ROUND, at, done)
 
 
 def fill(home: Home, count: int) -> None:
@@ -114,6 +112,8 @@ def fill(home: Home, count: int) -> None:
     past = Past(connection)
     for number in range(sessions):
         past.session(LAST - dt.timedelta(days=sessions - 1 - number), last=number == sessions - 1)
+        if number % 20 == 0:
+            connection.restart_log()
     read.close()
     connection.close()
 
