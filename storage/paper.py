@@ -134,8 +134,9 @@ def lately(read: Reader, since: int) -> tuple[Seen, ...]:
     """The orders that work and those that ended since then, UTC in microseconds, in order of arrival."""
     rows = read.rows(
         tuple[int, str, str, int, str],
-        """SELECT number, client_id, stage, filled, why FROM paper_orders WHERE stage = 'working'
-        UNION ALL SELECT number, client_id, stage, filled, why FROM paper_orders WHERE ended_at >= ? ORDER BY number""",
+        """SELECT +number AS arrival, client_id, stage, filled, why FROM paper_orders WHERE stage = 'working'
+        UNION ALL SELECT +number, client_id, stage, filled, why FROM paper_orders WHERE ended_at >= ?
+        ORDER BY arrival""",  # by + they are sorted, and not all there are read in their order
         since,
     )
     return tuple(Seen(ClientId(id_), Stage(stage), from_units(filled), why) for _, id_, stage, filled, why in rows)
@@ -146,7 +147,7 @@ def executions(read: Reader, since: int) -> tuple[Execution, ...]:
     rows = read.rows(
         tuple[str, str, str, str, int, int, int, str, int],
         """SELECT client_id, execution_id, symbol, side, quantity, price, fee, session, at FROM paper_executions
-        WHERE at >= ? ORDER BY number""",
+        WHERE at >= ? ORDER BY +number""",
         since,
     )
     return tuple(
