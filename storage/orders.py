@@ -266,21 +266,17 @@ def newest(read: Reader, limit: int) -> list[Order]:
     return _orders(read, "ORDER BY staged_at DESC, id LIMIT ?", limit)
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """How many orders of the last day were approved; of them those of the last minute, and those by one mandate."""
+def approvals(read: Reader, after: int, since: int) -> list[tuple[int, str | None]]:
+    """When orders were approved, UTC in microseconds, since then and by lines of the journal after this one; and by
+    which mandate, None where it was a person."""
+    sql = """SELECT at, mandate FROM trading_journal AS line JOIN trading_orders ON trading_orders.id = order_id
+        WHERE line.id > ? AND what = 'approved' AND at >= ? ORDER BY line.id"""
+    return read.rows(tuple[int, str | None], sql, after, since)
 
-    day: int
-    minute: int
-    mandate: int
 
-
-def sent(read: Reader, now: int, mandate: str) -> Sent:
-    """How many there are by `now`, UTC in microseconds, and under the mandate of this hash; staging counts as when."""
-    sql = """SELECT count(*), count(*) FILTER (WHERE staged_at >= ?), count(*) FILTER (WHERE mandate = ?)
-        FROM trading_orders WHERE staged_at >= ?
-        AND state IN ('approved', 'working', 'filled', 'cancelled', 'lapsed', 'refused')"""
-    return Sent(*read.rows(tuple[int, int, int], sql, now - MINUTE, mandate, now - DAY)[0])
+def last_note(read: Reader) -> int:
+    """The number of the journal's last line, 0 if there is none."""
+    return read.rows(tuple[int], "SELECT coalesce(max(id), 0) FROM trading_journal")[0][0]
 
 
 def booked(read: Reader, broker: str, executions: Iterable[str]) -> frozenset[str]:

@@ -10,6 +10,7 @@ from actors.domain import mandates as allowing
 from actors.domain import risk, sizing, trading_state
 from actors.domain.orders import Accepted, Denied, Limits, Proposal, Quote, Session, Stake, Standing, Working
 from actors.domain.sizing import Have, Unwanted
+from actors.trading.pace import Pace, Sent
 from messages.broker import ClientId, Execution, InForce, Kind, Side, Ticket, View
 from messages.research import Decision
 from messages.trading import Held, Order, OrderState, TradingState, TradingTerms
@@ -17,7 +18,7 @@ from messages.values import Symbol
 from storage import bars, decisions, ledger, mandates, orders
 from storage.connections import Reader
 from storage.mandates import KeptMandate
-from storage.orders import Outstanding, Sent
+from storage.orders import Outstanding
 
 ENTRY: Final = "entry"
 NEVER: Final = dt.date(9999, 12, 31)
@@ -88,6 +89,7 @@ class Judge:
         self._read, self._terms, self._limits, self._halted = read, terms, limits, halted
         self.broker, self.reconcile_every = terms.broker, terms.reconcile_minutes * 60.0
         self._quotes, self._seen = dict[Symbol, Quote](), dict[Symbol, tuple[int, bytes]]()
+        self._pace = Pace()
 
     def drafts(self, ids: Collection[str], busy: Collection[Order], now: int) -> dict[str, Order]:
         """The orders of these decisions, staged, or denied with the reason; of what there is no decision there is none.
@@ -226,7 +228,7 @@ class Judge:
             equity = _equity(market, positions, cash)
             opened, peak = (None if market.today is None else orders.day(read, market.today)) or (equity, equity)
             state = orders.state(read, self.broker)[0] if halted is None else TradingState.HALTED
-            sent = orders.sent(read, now, "" if mandate is None else mandate.hash)
+            sent = self._pace.read(read, now, None if mandate is None else mandate.hash)
             ended = orders.by_ids(read, [order.id for order in busy if order.id not in kept])
         stakes = {held.symbol: Stake(held.quantity, _price(market, held.symbol)) for held in positions}
         sight = Sight(market, stakes, cash, equity, opened, max(peak, equity), state, mandate, sent)

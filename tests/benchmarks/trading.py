@@ -82,5 +82,5 @@ def rounds(repeats: int, checks: int, positions: int, orders: tuple[int, int], p
 
 
 ABOUT = "what trading takes: the check of an order, orders end to end, a start with a long past"
-TRADING = Benchmark(ABOUT, WANTED, partial(rounds, checks=5_000, positions=50, orders=(50, 100), past=100_000), 9)
+TRADING = Benchmark(ABOUT, WANTED, partial(rounds, checks=5_000, positions=50, orders=(100, 50), past=100_000), 9)
 SMALL = Benchmark(ABOUT, WANTED, partial(rounds, checks=20, positions=50, orders=(5, 4), past=200), 1)
