@@ -14,9 +14,12 @@ UNIT: Final = Decimal("1e-9")
 LARGEST: Final = 2**63 - 1
 """The largest stored amount, in units; 9.2 thousand million whole ones."""
 _PER_ONE: Final = 10**9
-_MOST: Final = LARGEST * UNIT
-_WIDE: Final = Context(prec=60)
+_DIGITS: Final = 9
+"""After the first, of the largest amount's whole part."""
+_WIDE: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 """Handed to each step: to make it the thread's own for a moment takes 6 µs, five times the arithmetic."""
+_TIMES: Final = _WIDE.multiply
+_ROUNDED: Final = _WIDE.to_integral_value
 
 
 class OutOfRange(ValueError):
@@ -25,9 +28,13 @@ class OutOfRange(ValueError):
 
 def to_units(amount: Decimal) -> int:
     """The amount in units of 1e-9, rounded half to even. Raises OutOfRange where it is not a number or too large."""
-    if not amount.is_finite() or amount.copy_abs() >= _MOST:
+    try:
+        units = LARGEST if amount.adjusted() > _DIGITS else int(_ROUNDED(_TIMES(amount, _PER_ONE)))
+    except (ValueError, ArithmeticError):  # it is none, or infinite
+        units = LARGEST
+    if not -LARGEST < units < LARGEST:
         raise OutOfRange(f"{amount} is not an amount between -9.2e9 and 9.2e9")
-    return int(amount.scaleb(9, _WIDE).to_integral_value(ROUND_HALF_EVEN))
+    return units
 
 
 def from_units(units: int) -> Decimal:

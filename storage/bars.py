@@ -6,10 +6,11 @@ sessions in days since 1970, so that each column is read in place. Measured agai
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -114,10 +115,12 @@ def sessions(read: Reader, since: dt.date) -> list[dt.date]:
     return found
 
 
-def newest(read: Reader, symbol: Symbol) -> tuple[int, bytes] | None:
-    """The last year of which there are bars, and what tells whether they have changed."""
-    sql = "SELECT year, digest FROM bars WHERE symbol = ? ORDER BY year DESC LIMIT 1"
-    return next(iter(read.rows(tuple[int, bytes], sql, symbol)), None)
+def newest(read: Reader, symbols: Iterable[Symbol]) -> dict[Symbol, tuple[int, bytes]]:
+    """Of each of these the last year of which there are bars, and what tells whether they have changed."""
+    sql = """SELECT symbol, max(year), digest FROM bars WHERE symbol IN (SELECT value FROM json_each(?))
+        GROUP BY symbol"""  # the digest is that of the greatest year
+    rows = read.rows(tuple[str, int, bytes], sql, msgspec.json.encode(list(symbols)).decode())
+    return {Symbol(symbol): (year, digest) for symbol, year, digest in rows}
 
 
 def market_time(read: Reader) -> dt.date | None:

@@ -2,7 +2,10 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+import msgspec
 
 from messages.database import Statement
 from messages.research import Decision
@@ -43,6 +46,12 @@ def together(read: Reader, correlation_id: CorrelationId) -> list[DecisionRecord
 def by_id(read: Reader, id_: str) -> DecisionRecord | None:
     """The decision of this id. Raises Undecodable."""
     return next(iter(_records(read, "WHERE id = ?", id_)), None)
+
+
+def by_ids(read: Reader, ids: Iterable[str]) -> dict[str, DecisionRecord]:
+    """The decisions of these ids, as far as there are any. Raises Undecodable."""
+    records = _records(read, "WHERE id IN (SELECT value FROM json_each(?))", msgspec.json.encode(list(ids)).decode())
+    return {record.id: record for record in records}
 
 
 def starting_with(read: Reader, prefix: str) -> list[DecisionRecord]:

@@ -6,7 +6,7 @@ the sums and chains it (storage/chain.py). One that is there already, by its bro
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -30,6 +30,9 @@ Booking = tuple[Statement, Statement]
 """Whether it is new, as ((1,),) or ((0,),), and the booking, which changes nothing if it is not."""
 _BOOK: Final = """INSERT INTO ledger_bookings (kind, origin, correlation_id, at, broker, reference, session, lines)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+_BOOK_ALL: Final = """INSERT INTO ledger_bookings (kind, origin, correlation_id, at, broker, reference, session, lines)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
+    FROM json_each(?) ORDER BY key"""
 _NEW: Final = """SELECT NOT EXISTS (
     SELECT 1 FROM ledger_transactions WHERE reference = ? AND broker = ? AND kind = ?)"""
 
@@ -111,6 +114,11 @@ def fill(execution: Execution, broker: str, correlation_id: CorrelationId, now: 
         sold = execution.side is Side.SELL
         lines.append(_money("unsettled", money, session) if sold else _money("cash", money))
     return _once("trade", execution.client_id, correlation_id, now, broker, execution.execution_id, session, lines)
+
+
+def together(bookings: Iterable[Booking]) -> Statement:
+    """Several as one statement, which does not say which of them are new."""
+    return Statement(_BOOK_ALL, (msgspec.json.encode([booking.values for _, booking in bookings]).decode(),))
 
 
 def deposit(
@@ -238,13 +246,21 @@ def cash(read: Reader) -> Decimal:
 
 def lots(read: Reader, broker: str, symbol: Symbol) -> list[Lot]:
     """What is held of a symbol in an account, lot by lot: the oldest first, at the very first what has no date."""
+    return lots_of(read, broker, [symbol])[symbol]
+
+
+def lots_of(read: Reader, broker: str, symbols: Iterable[Symbol]) -> dict[Symbol, list[Lot]]:
+    """The same of each of these symbols."""
+    found: dict[Symbol, list[Lot]] = {symbol: [] for symbol in symbols}
     rows = read.rows(
-        tuple[str, str | None, int, int],
-        """SELECT lot, acquired, quantity, amount FROM ledger_lots
-        WHERE broker = ? AND account = 'holdings' AND symbol = ? ORDER BY acquired, opened""",
-        broker, symbol,
+        tuple[str, str, str | None, int, int],
+        """SELECT symbol, lot, acquired, quantity, amount FROM ledger_lots WHERE broker = ? AND account = 'holdings'
+        AND symbol IN (SELECT value FROM json_each(?)) ORDER BY acquired, opened""",
+        broker, msgspec.json.encode(list(found)).decode(),
     )  # fmt: skip
-    return [_lot(*row) for row in rows]
+    for symbol, *lot in rows:
+        found[Symbol(symbol)].append(_lot(*lot))  # type: ignore[arg-type]
+    return found
 
 
 def all_lots(read: Reader) -> list[tuple[str, Symbol, Lot]]:

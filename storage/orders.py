@@ -2,7 +2,7 @@
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
@@ -12,12 +12,33 @@ import msgspec
 from messages.broker import ClientId, Execution, InForce, Kind, Side, Ticket
 from messages.database import Statement
 from messages.trading import Order, OrderState, TradingState
-from messages.values import CorrelationId, from_units, to_units
+from messages.values import CorrelationId, Symbol, from_units, to_units
 from storage.connections import Reader
 from storage.payloads import Undecodable
 
+MINUTE: Final = 60 * 10**6
+DAY: Final = 1_440 * MINUTE
+"""In microseconds."""
 ALL: Final = "all"
 """The scope of a state that holds for every broker."""
+# Rows come as one list, whatever their number: SQLite works through them without the interpreter's lock in between.
+_INSERT: Final = """INSERT INTO trading_orders (id, decision, correlation_id, broker, symbol, side, quantity, filled,
+        price, ticket, state, why, approved_by, mandate, staged_at, expires_at)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, 0, value ->> 7,
+        value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14
+    FROM json_each(?) WHERE true"""
+_GROW: Final = "ON CONFLICT (id) DO UPDATE SET quantity = quantity + excluded.quantity"
+_FILL: Final = """INSERT INTO trading_fills (broker, execution_id, order_id, quantity, price, fee, session, at)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
+    FROM json_each(?)"""
+_FILLED: Final = """UPDATE trading_orders SET filled = filled + part, state = CASE
+        WHEN state NOT IN ('approved', 'working') THEN state
+        WHEN filled + part = quantity THEN 'filled' ELSE 'working' END
+    FROM (SELECT value ->> 2 AS id, value ->> 3 AS part FROM json_each(?)) AS filling
+    WHERE trading_orders.id = filling.id"""
+_NOTE: Final = """INSERT INTO trading_journal (order_id, what, sentence, at)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) ORDER BY key"""
+_SIDES: Final = {str(side): side for side in Side}
 _TICKET: Final = msgspec.json.Decoder(Ticket)
 _COLUMNS: Final = (
     "id, decision, correlation_id, broker, quantity, filled, price, ticket, state, why, approved_by, mandate, "
@@ -42,21 +63,19 @@ def client_id(decision: str, leg: str) -> ClientId:
 # What the trading coordinator writes
 
 
-def insert(order: Order) -> tuple[Statement, ...]:
-    """Keep a new one, and say so in the journal; if it is there nothing happens."""
+def insert(*orders: Order) -> tuple[Statement, ...]:
+    """Keep new ones, and say so in the journal; one that is there is refused, and all of them."""
+    rows = [_row(order) for order in orders]
+    notes = [(order.id, order.state, order.why, order.staged_at) for order in orders]
+    return Statement(_INSERT, (_json(rows),)), _notes(notes)
+
+
+def _row(order: Order) -> tuple[object, ...]:
     ticket = order.ticket
     return (
-        Statement(
-            """INSERT INTO trading_orders (id, decision, correlation_id, broker, symbol, side, quantity, filled, price,
-                ticket, state, why, approved_by, mandate, staged_at, expires_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?)""",
-            (
-                order.id, order.decision, order.correlation_id, order.broker, ticket.symbol, ticket.side,
-                to_units(ticket.quantity), to_units(order.price), msgspec.json.encode(ticket).decode(), order.state,
-                order.why, order.approved_by, order.mandate, order.staged_at, order.expires_at,
-            ),
-        ),
-        note(order.id, order.state, order.why, order.staged_at),
+        order.id, order.decision, order.correlation_id, order.broker, ticket.symbol, ticket.side,
+        to_units(ticket.quantity), to_units(order.price), _json(ticket), order.state, order.why, order.approved_by,
+        order.mandate, order.staged_at, order.expires_at,
     )  # fmt: skip
 
 
@@ -75,7 +94,7 @@ def approve(order: Order, now: int) -> tuple[Statement, ...]:
             """UPDATE trading_orders SET state = 'approved', quantity = ?, price = ?, ticket = ?, why = ?,
                 approved_by = ?, mandate = ? WHERE id = ?""",
             (
-                to_units(order.ticket.quantity), to_units(order.price), msgspec.json.encode(order.ticket).decode(),
+                to_units(order.ticket.quantity), to_units(order.price), _json(order.ticket),
                 order.why, order.approved_by, order.mandate, order.id,
             ),
         ),
@@ -83,26 +102,24 @@ def approve(order: Order, now: int) -> tuple[Statement, ...]:
     )  # fmt: skip
 
 
-def fill(order: Order, execution: Execution, now: int) -> tuple[Statement, ...]:
-    """A part of it was filled; with the last one it is. Twice the same is refused."""
-    return (
-        Statement(
-            """INSERT INTO trading_fills (broker, execution_id, order_id, quantity, price, fee, session, at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
-            (
-                order.broker, execution.execution_id, order.id, to_units(execution.quantity),
-                to_units(execution.price), to_units(execution.fee), execution.session.isoformat(), execution.at,
-            ),
-        ),
-        Statement(
-            """UPDATE trading_orders SET filled = filled + ?1, state = CASE
-                WHEN state NOT IN ('approved', 'working') THEN state
-                WHEN filled + ?1 = quantity THEN 'filled' ELSE 'working' END WHERE id = ?2""",
-            (to_units(execution.quantity), order.id),
-        ),
-        *(statement for leg in _legs(order, execution) for statement in _grow(leg)),
-        note(order.id, "fill", f"{execution.quantity:f} at {execution.price:f}, fee {execution.fee:f}", now),
-    )  # fmt: skip
+def fill(parts: Sequence[tuple[Order, Execution]], now: int) -> tuple[Statement, ...]:
+    """Parts of orders were filled, one of each; with its last an order is. Twice the same is refused."""
+    rows = [
+        (
+            order.broker, execution.execution_id, order.id, to_units(execution.quantity), to_units(execution.price),
+            to_units(execution.fee), execution.session.isoformat(), execution.at,
+        )
+        for order, execution in parts
+    ]  # fmt: skip
+    notes = [
+        (order.id, "fill", f"{execution.quantity:f} at {execution.price:f}, fee {execution.fee:f}", now)
+        for order, execution in parts
+    ]
+    legs = [leg for part in parts for leg in _legs(*part)]
+    begun = [(leg.id, leg.state, leg.why, leg.staged_at) for leg in legs]
+    grown = (Statement(f"{_INSERT} {_GROW}", (_json([_row(leg) for leg in legs]),)),) if legs else ()
+    filled = _json(rows)
+    return Statement(_FILL, (filled,)), Statement(_FILLED, (filled,)), *grown, _notes([*begun, *notes])
 
 
 def _legs(order: Order, execution: Execution) -> Iterator[Order]:
@@ -117,10 +134,8 @@ def _legs(order: Order, execution: Execution) -> Iterator[Order]:
             yield replace(order, ticket=part, state=OrderState.WORKING, filled=Decimal(0), price=price, why=why)
 
 
-def _grow(leg: Order) -> tuple[Statement, ...]:
-    first, noted = insert(leg)
-    more = " ON CONFLICT (id) DO UPDATE SET quantity = quantity + excluded.quantity"
-    return Statement(first.sql + more, first.values), noted
+def _notes(lines: Iterable[tuple[str, str, str, int]]) -> Statement:
+    return Statement(_NOTE, (_json(lines),))
 
 
 def note(id_: str, what: str, sentence: str, now: int) -> Statement:
@@ -166,6 +181,12 @@ def by_id(read: Reader, id_: str) -> Order | None:
     return next(iter(_orders(read, "WHERE id = ?", id_)), None)
 
 
+def by_ids(read: Reader, ids: Iterable[ClientId]) -> dict[ClientId, Order]:
+    """The orders of these ids, as far as there are any. Raises Undecodable."""
+    found = _orders(read, "WHERE id IN (SELECT value FROM json_each(?))", _json(list(ids)))
+    return {order.id: order for order in found}
+
+
 def starting_with(read: Reader, prefix: str) -> list[Order]:
     """The orders, two at most, whose id begins like this. Raises Undecodable."""
     return _orders(read, "WHERE substr(id, 1, ?) = ? ORDER BY id LIMIT 2", len(prefix), prefix)
@@ -176,9 +197,68 @@ def of_decision(read: Reader, decision: str) -> list[Order]:
     return _orders(read, "WHERE decision = ? ORDER BY id", decision)
 
 
+def staged(read: Reader, decisions: Iterable[str]) -> frozenset[str]:
+    """Those of these decisions that orders were made of."""
+    sql = "SELECT decision FROM trading_orders WHERE decision IN (SELECT value FROM json_each(?))"
+    return frozenset(decision for (decision,) in read.rows(tuple[str], sql, _json(list(decisions))))
+
+
+def legs(read: Reader, symbols: Iterable[Symbol]) -> list[Order]:
+    """The open ones of these symbols, which protect positions, oldest first. Raises Undecodable."""
+    which = """WHERE state IN ('staged', 'approved', 'working') AND instr(id, '-')
+        AND symbol IN (SELECT value FROM json_each(?)) ORDER BY staged_at, id"""
+    return _orders(read, which, _json(list(symbols)))
+
+
 def open_orders(read: Reader) -> list[Order]:
     """Those that are staged, approved or working, oldest first. Raises Undecodable."""
     return _orders(read, "WHERE state IN ('staged', 'approved', 'working') ORDER BY staged_at, id")
+
+
+@dataclass(frozen=True, slots=True)
+class Outstanding:
+    """Of an open order what it may yet do: so many shares are not filled of it, `price` is the quote it was sized at.
+
+    `leg_of` is the decision that it protects the position of, None where it is no leg.
+    """
+
+    id: ClientId
+    symbol: Symbol
+    side: Side
+    left: Decimal
+    price: Decimal
+    leg_of: str | None
+    is_staged: bool
+
+    @property
+    def cash(self) -> Decimal:
+        """What it may yet take."""
+        return self.price * self.left if self.side is Side.BUY else Decimal(0)
+
+
+def outstanding(read: Reader) -> list[Outstanding]:
+    """All that are open, oldest first: as `open_orders`, in a third of the time."""
+    rows = read.rows(
+        tuple[str, str, str, int, int, str | None, int],
+        """SELECT id, symbol, side, quantity - filled, price, CASE WHEN instr(id, '-') THEN decision END,
+            state = 'staged'
+        FROM trading_orders WHERE state IN ('staged', 'approved', 'working') ORDER BY staged_at, id""",
+    )
+    return [
+        Outstanding(
+            ClientId(id_), Symbol(symbol), _SIDES[side], from_units(left), from_units(price), leg_of, bool(is_staged)
+        )
+        for id_, symbol, side, left, price, leg_of, is_staged in rows
+    ]  # fmt: skip
+
+
+def rest(order: Order) -> Outstanding:
+    """The same of an order in memory."""
+    ticket = order.ticket
+    return Outstanding(
+        order.id, ticket.symbol, ticket.side, ticket.quantity - order.filled, order.price,
+        order.decision if order.is_leg else None, order.state is OrderState.STAGED,
+    )  # fmt: skip
 
 
 def newest(read: Reader, limit: int) -> list[Order]:
@@ -186,23 +266,24 @@ def newest(read: Reader, limit: int) -> list[Order]:
     return _orders(read, "ORDER BY staged_at DESC, id LIMIT ?", limit)
 
 
-def sent_since(read: Reader, since: int) -> list[int]:
-    """When the orders were staged that were approved since then, UTC in microseconds."""
-    sql = """SELECT staged_at FROM trading_orders WHERE staged_at >= ?
-        AND state IN ('approved', 'working', 'filled', 'cancelled', 'lapsed', 'refused') ORDER BY staged_at"""
-    return [at for (at,) in read.rows(tuple[int], sql, since)]
+def approvals(read: Reader, after: int, since: int) -> list[tuple[int, str | None]]:
+    """When orders were approved, UTC in microseconds, since then and by lines of the journal after this one; and by
+    which mandate, None where it was a person."""
+    sql = """SELECT at, mandate FROM trading_journal AS line JOIN trading_orders ON trading_orders.id = order_id
+        WHERE line.id > ? AND what = 'approved' AND at >= ? ORDER BY line.id"""
+    return read.rows(tuple[int, str | None], sql, after, since)
 
 
-def sent_under(read: Reader, mandate: str, since: int) -> int:
-    """How many orders were approved by this mandate since then."""
-    sql = "SELECT count(*) FROM trading_orders WHERE staged_at >= ? AND mandate = ?"
-    return read.rows(tuple[int], sql, since, mandate)[0][0]
+def last_note(read: Reader) -> int:
+    """The number of the journal's last line, 0 if there is none."""
+    return read.rows(tuple[int], "SELECT coalesce(max(id), 0) FROM trading_journal")[0][0]
 
 
-def is_booked(read: Reader, broker: str, execution_id: str) -> bool:
-    """Whether this execution is in the books."""
-    sql = "SELECT 1 FROM trading_fills WHERE broker = ? AND execution_id = ?"
-    return bool(read.rows(tuple[int], sql, broker, execution_id))
+def booked(read: Reader, broker: str, executions: Iterable[str]) -> frozenset[str]:
+    """Those of these executions that are in the books."""
+    sql = """SELECT execution_id FROM trading_fills WHERE broker = ?
+        AND execution_id IN (SELECT value FROM json_each(?))"""
+    return frozenset(id_ for (id_,) in read.rows(tuple[str], sql, broker, _json(list(executions))))
 
 
 def last_fill(read: Reader, broker: str) -> int:
@@ -259,18 +340,6 @@ def rejections(read: Reader, symbol: str, limit: int) -> list[str]:
     return [why for (why,) in read.rows(tuple[str], sql, symbol, limit)]
 
 
-def reserved(orders: Iterable[Order]) -> Decimal:
-    """Cash that these buys may yet take, at the quotes they were sized at."""
-    return sum(
-        (
-            order.price * (order.ticket.quantity - order.filled)
-            for order in orders
-            if order.ticket.side is Side.BUY and order.state not in ENDED
-        ),
-        Decimal(0),
-    )
-
-
 def _orders(read: Reader, which: str, *values: int | str) -> list[Order]:
     rows = read.rows(
         tuple[str, str, str, str, int, int, int, str, str, str, str | None, str | None, int, int],
@@ -279,7 +348,7 @@ def _orders(read: Reader, which: str, *values: int | str) -> list[Order]:
     )
     return [
         Order(
-            replace(_ticket(id_, ticket), quantity=from_units(quantity)), decision, CorrelationId(about), broker,
+            _ticket(id_, ticket, from_units(quantity)), decision, CorrelationId(about), broker,
             OrderState(state), from_units(filled), from_units(price), why, staged_at, expires_at, by, mandate,
         )
         for id_, decision, about, broker, quantity, filled, price, ticket, state, why, by, mandate, staged_at,
@@ -287,8 +356,14 @@ def _orders(read: Reader, which: str, *values: int | str) -> list[Order]:
     ]  # fmt: skip
 
 
-def _ticket(id_: str, payload: str) -> Ticket:
+def _ticket(id_: str, payload: str, quantity: Decimal) -> Ticket:
+    """As it was written, but for the quantity: legs grow."""
     try:
-        return _TICKET.decode(payload)
+        ticket = _TICKET.decode(payload)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise Undecodable(f"order {id_}: its ticket cannot be decoded ({error})") from error
+    return ticket if ticket.quantity == quantity else replace(ticket, quantity=quantity)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

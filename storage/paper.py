@@ -9,20 +9,27 @@ from typing import Final
 import msgspec
 
 from messages.broker import ClientId, Execution, InForce, Kind, Seen, Side, Stage, Ticket
-from messages.database import Many, SqlValue
+from messages.database import SqlValue, Statement
 from messages.paper import Order
 from messages.values import Symbol, from_units, to_units
 from storage.connections import Reader
 
 _KEEP: Final = """INSERT INTO paper_orders (client_id, parent, symbol, side, quantity, kind, in_force, limit_price,
         stop_price, trail, take_profit, stop_loss, came, stage, filled, triggered, best, why, at, ended_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+        value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15,
+        value ->> 16, value ->> 17, value ->> 18, value ->> 19
+    FROM json_each(?) WHERE true ORDER BY key
     ON CONFLICT (client_id) DO UPDATE SET quantity = excluded.quantity, stage = excluded.stage,
         filled = excluded.filled, triggered = excluded.triggered, best = excluded.best, why = excluded.why,
         ended_at = excluded.ended_at"""
 _EXECUTE: Final = """INSERT INTO paper_executions (execution_id, client_id, symbol, side, quantity, price, amount, fee,
-    session, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-_MATCHED: Final = """INSERT INTO paper_sessions (symbol, session) VALUES (?, ?)
+    session, at)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+        value ->> 8, value ->> 9
+    FROM json_each(?) ORDER BY key"""
+_MATCHED: Final = """INSERT INTO paper_sessions (symbol, session)
+    SELECT value ->> 0, value ->> 1 FROM json_each(?) WHERE true
     ON CONFLICT (symbol) DO UPDATE SET session = excluded.session"""
 WHOLE: Final = 1_000_000_000
 """Units that are summed apart from the rest, since the sum of all may be more than an integer of SQLite's holds."""
@@ -52,14 +59,17 @@ def write(
     executions: Iterable[tuple[Execution, Decimal]],
     matched: Mapping[Symbol, dt.date],
     now: int,
-) -> tuple[Many, ...]:
-    """Keep these orders as they now are, in order of arrival, and these executions, each with what it moves."""
+) -> tuple[Statement, ...]:
+    """Keep these orders as they now are, in order of arrival, and these executions, each with what it moves.
+
+    All of a kind is one statement, which SQLite works through without the interpreter's lock in between.
+    """
     kinds = (
-        Many(_KEEP, tuple(_row(order, now) for order in orders)),
-        Many(_EXECUTE, tuple(_execution(execution, moved) for execution, moved in executions)),
-        Many(_MATCHED, tuple((symbol, session.isoformat()) for symbol, session in matched.items())),
+        (_KEEP, [_row(order, now) for order in orders]),
+        (_EXECUTE, [_execution(execution, moved) for execution, moved in executions]),
+        (_MATCHED, [(symbol, session.isoformat()) for symbol, session in matched.items()]),
     )
-    return tuple(many for many in kinds if many.rows)
+    return tuple(Statement(sql, (msgspec.json.encode(rows).decode(),)) for sql, rows in kinds if rows)
 
 
 def _row(order: Order, now: int) -> tuple[SqlValue, ...]:
@@ -124,8 +134,9 @@ def lately(read: Reader, since: int) -> tuple[Seen, ...]:
     """The orders that work and those that ended since then, UTC in microseconds, in order of arrival."""
     rows = read.rows(
         tuple[int, str, str, int, str],
-        """SELECT number, client_id, stage, filled, why FROM paper_orders WHERE stage = 'working'
-        UNION ALL SELECT number, client_id, stage, filled, why FROM paper_orders WHERE ended_at >= ? ORDER BY number""",
+        """SELECT +number AS arrival, client_id, stage, filled, why FROM paper_orders WHERE stage = 'working'
+        UNION ALL SELECT +number, client_id, stage, filled, why FROM paper_orders WHERE ended_at >= ?
+        ORDER BY arrival""",  # by + they are sorted, and not all there are read in their order
         since,
     )
     return tuple(Seen(ClientId(id_), Stage(stage), from_units(filled), why) for _, id_, stage, filled, why in rows)
@@ -136,7 +147,7 @@ def executions(read: Reader, since: int) -> tuple[Execution, ...]:
     rows = read.rows(
         tuple[str, str, str, str, int, int, int, str, int],
         """SELECT client_id, execution_id, symbol, side, quantity, price, fee, session, at FROM paper_executions
-        WHERE at >= ? ORDER BY number""",
+        WHERE at >= ? ORDER BY +number""",
         since,
     )
     return tuple(

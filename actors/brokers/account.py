@@ -10,7 +10,7 @@ from actors.domain import matching
 from actors.domain.costs import Costs
 from actors.domain.matching import Bar
 from messages.broker import ClientId, Executed, Execution, Seen, Shares, Side, Stage, Ticket
-from messages.database import Many
+from messages.database import Statement
 from messages.paper import Order
 from messages.values import Symbol
 from storage import paper
@@ -85,7 +85,7 @@ class Account:
         if (order := self._open.get(known.symbol, {}).get(known.seen.client_id)) is not None:
             self._change(matching.cancelled(order, "it was withdrawn"))
 
-    def write(self, now: int) -> tuple[Many, ...]:
+    def write(self, now: int) -> tuple[Statement, ...]:
         """What keeps all that has changed; from now on it counts as kept."""
         changed, self._changed = self._changed, {}
         executed, self._executed = self._executed, []

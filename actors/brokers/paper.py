@@ -144,10 +144,10 @@ class PaperBroker:
     # Decisions
 
     def _decide(self, asked: tuple[broker.Request, ...], halted: str | None) -> _Writing:
-        """One read finds all orders that it is about, and one for each symbol whether it has new bars."""
+        """One read finds all orders that it is about, and one which symbols have new bars."""
         acts = list[Callable[[], None]]()
         self._account.recall(filter(CLIENT_ID.fullmatch, map(_client_id, asked)))
-        self._prices.look_again()
+        self._prices.look_again({each.ticket.symbol for each in asked if isinstance(each, Send)})
         for each in asked:
             match each:
                 case Send():

@@ -1,6 +1,7 @@
 """The newest bars, as brokers match orders against them: read anew only where they have changed."""
 
 import datetime as dt
+from collections.abc import Collection
 from typing import Final
 
 from actors.domain.bars import LONGEST_GAP
@@ -15,7 +16,7 @@ LOOK_AGAIN: Final = 60.0
 
 
 class Prices:
-    """Bars of the database. One small read says whether a symbol has new ones, and holds until `look_again`."""
+    """Bars of the database. One small read says which symbols have new ones, and holds until `look_again`."""
 
     def __init__(self, read: Reader, clock: Clock) -> None:
         self._read, self._clock = read, clock
@@ -24,18 +25,25 @@ class Prices:
         self._market_time: dt.date | None = None
         self._looked = float("-inf")
 
-    def look_again(self) -> None:
-        """There may be new ones."""
+    def look_again(self, symbols: Collection[Symbol] = ()) -> None:
+        """There may be new ones, and these are asked for next."""
         self._looked_up.clear()
+        if symbols:
+            self._look_up(symbols)
 
     def newest(self, symbol: Symbol) -> Bar | None:
         """The last bar there was when it was first asked for since `look_again`."""
         if symbol not in self._looked_up:
-            self._looked_up[symbol] = self._read_newest(symbol)
+            self._look_up((symbol,))
         return self._looked_up[symbol]
 
-    def _read_newest(self, symbol: Symbol) -> Bar | None:
-        if (stands := bars.newest(self._read, symbol)) is None:
+    def _look_up(self, symbols: Collection[Symbol]) -> None:
+        stand = bars.newest(self._read, symbols)
+        for symbol in symbols:
+            self._looked_up[symbol] = self._newest_of(symbol, stand.get(symbol))
+
+    def _newest_of(self, symbol: Symbol, stands: tuple[int, bytes] | None) -> Bar | None:
+        if stands is None:
             return None
         known = self._newest.get(symbol)
         if known is None or known[0] != stands:

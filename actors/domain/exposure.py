@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from actors.domain.figures import part, percent
-from actors.domain.orders import Code, Denied, Limits, Proposal, Quote, Standing, Working, named, worth
+from actors.domain.orders import Code, Denied, Limits, Proposal, Quote, Standing, named, worth
 from messages.broker import Side
 from messages.values import Symbol
 
@@ -41,12 +41,14 @@ def held(order: Proposal, at: Standing) -> Decimal:
 
 def queued(order: Proposal, at: Standing) -> Decimal:
     """The shares that the other open orders of its symbol and side may take at most."""
-    groups = dict[str, Decimal]()
-    for number, other in enumerate(at.working):
+    groups, alone = dict[str, Decimal](), Decimal(0)
+    for other in at.working:
         if other.symbol == order.symbol and other.side is order.side:
-            group = _group(number, other)
-            groups[group] = max(groups.get(group, Decimal(0)), other.quantity)
-    return sum(groups.values(), Decimal(0))
+            if other.group:
+                groups[other.group] = max(groups.get(other.group, Decimal(0)), other.quantity)
+            else:
+                alone += other.quantity
+    return sum(groups.values(), alone)
 
 
 def exceeded(order: Proposal, limits: Limits, at: Standing, quote: Quote) -> Denied | None:
@@ -79,20 +81,21 @@ def exceeded(order: Proposal, limits: Limits, at: Standing, quote: Quote) -> Den
     return None
 
 
-def _group(number: int, order: Working) -> str:
-    """What it shares with those of which only one is filled; the NUL keeps a number from being some group's name."""
-    return order.group or f"\0{number}"
-
-
 def _reaches(order: Proposal, at: Standing, value: Decimal) -> dict[Symbol, _Reach]:
     """Of each symbol that has open orders, the order itself included; the positions' values are still 0."""
-    groups = {(order.symbol, order.side, "\0"): value}
-    for number, other in enumerate(at.working):
-        key = other.symbol, other.side, _group(number, other)
-        groups[key] = max(groups.get(key, Decimal(0)), other.quantity * other.price)
+    mosts, groups = [(order.symbol, order.side, value)], dict[tuple[Symbol, Side, str], Decimal]()
+    for other in at.working:
+        worth = other.quantity * other.price
+        if other.group:
+            key = other.symbol, other.side, other.group
+            groups[key] = max(groups.get(key, worth), worth)
+        else:
+            mosts.append((other.symbol, other.side, worth))
+    mosts += [(symbol, side, most) for (symbol, side, _), most in groups.items()]
     found = dict[Symbol, _Reach]()
-    for (symbol, side, _), most in groups.items():
-        reach = found.setdefault(symbol, _Reach())
+    for symbol, side, most in mosts:
+        if (reach := found.get(symbol)) is None:
+            reach = found[symbol] = _Reach()
         if side is Side.BUY:
             reach.bought += most
         else:
@@ -116,7 +119,7 @@ def _sums(at: Standing, reaches: dict[Symbol, _Reach], sector: str | None, *, bu
     gross = net - 2 * short
     for symbol, reach in reaches.items():
         most, least = reach.value + reach.bought, reach.value - reach.sold
-        extent = max(abs(most), abs(least))
+        extent = most if least >= 0 else max(abs(most), abs(least))
         gross += extent
         net += most if buys else least
         if sector is not None and sector_of(symbol) == sector:

@@ -88,8 +88,7 @@ def _share(lot: Lot, taken: Decimal) -> Decimal:
 
 
 def _rounded(quantity: Decimal, price: Decimal) -> Decimal:
-    with localcontext(_WIDE):
-        return (quantity * price).quantize(UNIT)
+    return _WIDE.quantize(_WIDE.multiply(quantity, price), UNIT)
 
 
 def _ordered(lots: Sequence[Lot], method: Method, named: Sequence[str]) -> list[Lot]:

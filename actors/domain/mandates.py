@@ -6,6 +6,7 @@ A mandate comes from a person's command alone. Its hash stands beside each inten
 import json
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final
 
@@ -69,6 +70,7 @@ def digest(mandate: Mandate) -> str:
     return sha256(text(mandate).encode()).hexdigest()
 
 
+@lru_cache(maxsize=4)
 def read(kept: str, hashed: str) -> Mandate:
     """The mandate that was kept as this text under this hash. Raises BadMandate unless it is, to the last letter."""
     if sha256(kept.encode()).hexdigest() != hashed:

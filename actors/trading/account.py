@@ -1,21 +1,20 @@
 """The account at a broker: what is sent there, what is known of it, and whether both sides agree."""
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from actors.domain.lots import matched
 from actors.kernel.me import Me
+from actors.trading.booking import Booking
 from actors.trading.books import Books, pass_on
 from actors.trading.judging import Judge
 from messages import broker
 from messages.addresses import Ref, Refused, ReplyTo
-from messages.broker import ClientId, Execution, Look, LookUp, Seen, Send, Side, Stage, View
+from messages.broker import ClientId, Look, LookUp, Seen, Send, Stage, View
 from messages.tasks import Finished, Run
 from messages.trading import Order, OrderState, TradingState
-from storage import ledger, orders
+from storage import orders
 from storage.connections import Reader
 
 ANSWER_WITHIN: Final = 90.0
@@ -63,27 +62,30 @@ class Account:
 
     def __init__(self, me: Me[Any], books: Books, to: Ref[broker.Request], judge: Judge, read: Reader) -> None:
         self._me, self._books, self._to, self._judge, self._read = me, books, to, judge, read
-        self._booking, self._sold, self._bookings = set[str](), deque[Execution](), 0
+        self.booking = Booking(me, books, judge, read, self.halt)
 
     # One order
 
-    def send(self, order: Order) -> None:
-        """The intent is on disk; whatever happens from here on, it is sent as this and found as this.
+    def send(self, *those: Order) -> None:
+        """Their intents are on disk; whatever happens from here on, each is sent as this and found as this.
 
         What protects a position is cancelled before the position is sold, or the broker would sell it twice.
         """
-        guard = next(self._guards(order), None)
-        if guard is None:
-            self._ask(order, partial(Send, order.ticket), partial(self.see, order.id))
-        else:
-            self._books.busy[order.id] = order
-            self.withdraw(guard, lambda seen: self._recheck(order), lambda refused: self._later(order))
+        legs = orders.legs(self._read, {order.ticket.symbol for order in those})
+        for order in those:
+            guard = next((leg for leg in legs if self._guards(leg, order)), None)
+            if guard is None:
+                self._ask(order, partial(Send, order.ticket), partial(self.see, order.id))
+            else:
+                self._books.busy[order.id] = order
+                self._withdraw_first(guard, order)
 
-    def _guards(self, order: Order) -> Iterator[Order]:
-        for each in orders.open_orders(self._read):
-            same = (each.ticket.symbol, each.ticket.side) == (order.ticket.symbol, order.ticket.side)
-            if same and each.is_leg and each.decision != order.decision and each.id not in self._books.busy:
-                yield each
+    def _guards(self, leg: Order, order: Order) -> bool:
+        same = (leg.ticket.symbol, leg.ticket.side) == (order.ticket.symbol, order.ticket.side)
+        return same and leg.decision != order.decision and leg.id not in self._books.busy
+
+    def _withdraw_first(self, guard: Order, order: Order) -> None:
+        self.withdraw(guard, lambda seen: self._recheck(order), lambda refused: self._later(order))
 
     def _later(self, order: Order) -> None:
         self._books.busy.pop(order.id, None)
@@ -143,8 +145,10 @@ class Account:
 
     def see(self, id_: ClientId, seen: Seen) -> None:
         """The broker says how an order stands."""
-        order, to = orders.by_id(self._read, id_), MEANS.get(seen.stage)
-        if order is not None and order.state not in orders.ENDED and to is not None and to is not order.state:
+        if (to := MEANS.get(seen.stage)) is None:
+            return
+        order = orders.by_id(self._read, id_)
+        if order is not None and order.state not in orders.ENDED and to is not order.state:
             why = seen.why or f"{seen.stage} at {order.broker}"
             self._books.write(orders.move(id_, to, why, self._me.clock.utc()))
 
@@ -158,56 +162,19 @@ class Account:
         self._books.busy[order.id] = order
         self._to.tell(make(self._me.reply_to(Sent(order, then, refused), of=self._to, within=ANSWER_WITHIN)))
 
-    # Fills
-
-    def book(self, execution: Execution) -> None:
-        """A fill with its ledger lines is one write, and there is one of each."""
-        id_, name = execution.execution_id, self._judge.broker
-        if id_ in self._booking or orders.is_booked(self._read, name, id_):
-            return
-        if execution.side is Side.SELL and self._booking:  # its lots are known when what comes before is on disk
-            self._sold.append(execution)
-            return
-        order = orders.by_id(self._read, execution.client_id)
-        if order is None:
-            self.halt(f"execution {id_}: its order is none of this desk")
-            return
-        if (wrong := self._judge.wrong(order, execution)) is not None:
-            self.halt(f"execution {id_}: {wrong}")
-            return
-        self._booking.add(id_)
-        self._bookings += 1
-
-        def refused(why: Refused) -> None:
-            self._booked(id_)
-            if why.code == "statement":
-                self.halt(f"execution {id_} of order {execution.client_id} cannot be booked: {why.sentence}")
-
-        now = self._me.clock.utc()
-        lots = matched(ledger.lots(self._read, name, execution.symbol), execution)
-        lines = ledger.fill(execution, name, order.correlation_id, now, lots)
-        self._books.write((*orders.fill(order, execution, now), *lines), lambda rows: self._booked(id_), refused)
-
-    def _booked(self, id_: str) -> None:
-        self._booking.discard(id_)
-        waiting, self._sold = self._sold, deque[Execution]()
-        for execution in waiting:
-            self.book(execution)
-
     # The broker's view and ours
 
     def look(self, run: Run | None) -> None:
         """Have the broker say all there is."""
         since = max(0, orders.last_fill(self._read, self._judge.broker) - OVERLAP)
-        looked = Looked(run, self._bookings)
+        looked = Looked(run, self.booking.begun)
         self._to.tell(Look(since, self._me.reply_to(looked, of=self._to, within=ANSWER_WITHIN)))
 
     def viewed(self, looked: Looked, view: View) -> None:
         """Adopt what is ours and was not known, look up what the broker does not mention, then compare."""
-        quiet = self._bookings == looked.booked
-        for execution in view.executions:
-            self.book(execution)
-        booked = self._bookings if quiet else -1
+        quiet = self.booking.begun == looked.booked
+        self.booking.add(view.executions)
+        booked = self.booking.begun if quiet else -1
         for seen in view.orders:
             self.see(seen.client_id, seen)
         mentioned = {seen.client_id for seen in view.orders}
@@ -218,7 +185,7 @@ class Account:
 
     def _compare(self, looked: Looked, view: View, booked: int) -> None:
         """If nothing else was booked since it was asked for, both agree to the last share and cent."""
-        quiet = self._bookings == booked and not self._sold
+        quiet = self.booking.begun == booked and not self.booking
         if quiet and (difference := self._judge.difference(view)) is not None:
             self.halt(difference)
         if looked.run is not None:

@@ -7,11 +7,12 @@ from actors.kernel.me import Me
 from actors.trading.account import Account, Looked, Resolve, Sent
 from actors.trading.books import Books, Kept, Returned, pass_on
 from actors.trading.judging import Judge
+from actors.trading.staging import Staging
 from messages import broker, database, trading
 from messages.addresses import Ref, Refused, ReplyTo
 from messages.broker import Absent, ClientId, Executed, Found, LookDue, Viewed
 from messages.database import Committed, WritesHeld, WritesResumed
-from messages.tasks import Finished, Reconcile, Run, StageOrder
+from messages.tasks import Reconcile, Run, StageOrder
 from messages.trading import (
     Approve,
     GiveMandate,
@@ -52,6 +53,7 @@ class TradingCoordinator:
         self._me, self._judge, self._read = me, judge, read
         self._books = Books(me, writer)
         self._account = Account(me, self._books, to, judge, read)
+        self._staging = Staging(me, self._books, judge, read, self._account.send)
         self._held: str | None = None
 
     def on_start(self) -> None:
@@ -70,8 +72,8 @@ class TradingCoordinator:
                 self._refuse_held(message.reply_to, self._held)
             case Import():
                 self._import(message)
-            case Run(work=StageOrder(decision)):
-                self._stage(message, decision)
+            case Run(work=StageOrder()):
+                self._staging.add(message)
             case Run(work=Reconcile()):
                 self._account.look(message)
             case Run():
@@ -87,7 +89,7 @@ class TradingCoordinator:
             case GiveMandate():
                 self._give_mandate(message)
             case Executed(execution, seen):
-                self._account.book(execution)
+                self._account.booking.add([execution])
                 self._account.see(execution.client_id, seen)
             case LookDue():
                 self._account.look(None)
@@ -141,31 +143,14 @@ class TradingCoordinator:
             asked.reply_to.refuse("invalid", f"{asked.origin}: {error}")
             return
 
+        self._account.booking.begun += 1  # a look at the broker from before it is of other books
+
         def opened(rows: Returned) -> None:
             asked.reply_to.tell(Imported(typed(tuple[int], rows[-2])[0][0]))
 
         self._books.write((*statements, orders.forget_days()), opened, partial(pass_on, asked.reply_to))
 
-    # From a decision to an order
-
-    def _stage(self, run: Run, decision: str) -> None:
-        if run.reply_to.told:
-            return
-        done = Finished(run.lease, ())
-        if orders.of_decision(self._read, decision):
-            run.reply_to.tell(done)
-            return
-        order = self._judge.draft(decision, self._books.busy.values(), self._me.clock.utc())
-        if order is None:
-            run.reply_to.refuse("invalid", f"there is no decision {decision}")
-            return
-
-        def staged() -> None:
-            run.reply_to.tell(done)
-            if order.state is OrderState.APPROVED:
-                self._account.send(order)
-
-        self._books.keep(order, orders.insert(order), staged, run.reply_to)
+    # What a person says of an order
 
     def _approve(self, asked: Approve) -> None:
         if (order := self._find(asked.order, asked.reply_to, OrderState.STAGED)) is None:

@@ -1,8 +1,8 @@
 """What becomes of a decision: sized, checked against the limits, and checked again before it goes out."""
 
 import datetime as dt
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
@@ -10,15 +10,16 @@ from actors.domain import mandates as allowing
 from actors.domain import risk, sizing, trading_state
 from actors.domain.orders import Accepted, Denied, Limits, Proposal, Quote, Session, Stake, Standing, Working
 from actors.domain.sizing import Have, Unwanted
-from messages.broker import Execution, InForce, Kind, Side, Ticket, View
+from actors.trading.pace import Pace, Sent
+from messages.broker import ClientId, Execution, InForce, Kind, Side, Ticket, View
 from messages.research import Decision
-from messages.trading import Order, OrderState, TradingState, TradingTerms
+from messages.trading import Held, Order, OrderState, TradingState, TradingTerms
 from messages.values import Symbol
 from storage import bars, decisions, ledger, mandates, orders
 from storage.connections import Reader
+from storage.mandates import KeptMandate
+from storage.orders import Outstanding
 
-DAY: Final = 86_400 * 10**6
-"""Microseconds."""
 ENTRY: Final = "entry"
 NEVER: Final = dt.date(9999, 12, 31)
 
@@ -29,6 +30,50 @@ class Market:
 
     quotes: dict[Symbol, Quote]
     today: dt.date | None
+
+
+@dataclass(slots=True)
+class Sight:
+    """How things stood when it was read, and what was decided on it since; several orders are judged on one."""
+
+    market: Market
+    positions: dict[Symbol, Stake]
+    cash: Decimal
+    equity: Decimal
+    day_start: Decimal
+    peak: Decimal
+    state: TradingState
+    mandate: KeptMandate | None
+    sent: Sent
+    reserved: Decimal = Decimal(0)
+    working: dict[ClientId, Working] = field(default_factory=dict[ClientId, Working])
+    by_symbol: dict[Symbol, list[Outstanding]] = field(default_factory=dict[Symbol, list[Outstanding]])
+
+    def put(self, order: Outstanding) -> None:
+        """It is open."""
+        self.reserved += order.cash
+        self.working[order.id] = Working(order.symbol, order.side, order.left, order.price, ENTRY, order.leg_of or "")
+        self.by_symbol.setdefault(order.symbol, []).append(order)
+
+    def beside(self, order: Order) -> tuple[tuple[Working, ...], Decimal]:
+        """The open orders that count beside this one, and the cash reserved for them.
+
+        It itself does not, nor does what protects what it sells.
+        """
+        same = self.by_symbol.get(order.ticket.symbol, ())
+        gone = {each.id: each.cash for each in same if each.leg_of is not None or each.id == order.id}
+        if not gone:
+            return tuple(self.working.values()), self.reserved
+        rest = tuple(working for id_, working in self.working.items() if id_ not in gone)
+        return rest, self.reserved - sum(gone.values())
+
+    def add(self, order: Order) -> None:
+        """It was decided on, and is not on disk yet as it stands here."""
+        if order.state not in orders.ENDED:
+            self.put(orders.rest(order))
+        if order.state is OrderState.APPROVED:
+            by_mandate = self.mandate is not None and order.mandate == self.mandate.hash
+            self.sent = Sent(self.sent.day + 1, self.sent.minute + 1, self.sent.mandate + by_mandate)
 
 
 class Judge:
@@ -44,36 +89,43 @@ class Judge:
         self._read, self._terms, self._limits, self._halted = read, terms, limits, halted
         self.broker, self.reconcile_every = terms.broker, terms.reconcile_minutes * 60.0
         self._quotes, self._seen = dict[Symbol, Quote](), dict[Symbol, tuple[int, bytes]]()
+        self._pace = Pace()
 
-    def draft(self, id_: str, busy: Collection[Order], now: int) -> Order | None:
-        """The order of this decision, staged, or denied with the reason; None if there is no such decision."""
-        if (record := decisions.by_id(self._read, id_)) is None:
-            return None
-        decision = record.decision
-        side = Side.BUY if decision.action == "BUY" else Side.SELL
-        ticket = Ticket(orders.client_id(id_, ENTRY), decision.symbol, side, Decimal(0))
-        expires = now + self._terms.approval_hours * 3_600 * 10**6
-        order = Order(
-            ticket, id_, record.correlation_id, self.broker, OrderState.STAGED, Decimal(0), Decimal(0), "", now, expires
-        )
-        return self._judged(order, decision, busy, now)
+    def drafts(self, ids: Collection[str], busy: Collection[Order], now: int) -> dict[str, Order]:
+        """The orders of these decisions, staged, or denied with the reason; of what there is no decision there is none.
+
+        Each is judged as if those before it were kept.
+        """
+        found, records = dict[str, Order](), decisions.by_ids(self._read, ids)
+        at = self._sight(busy, now)
+        for record in (records[id_] for id_ in ids if id_ in records):
+            decision = record.decision
+            side = Side.BUY if decision.action == "BUY" else Side.SELL
+            ticket = Ticket(orders.client_id(record.id, ENTRY), decision.symbol, side, Decimal(0))
+            order = Order(
+                ticket, record.id, record.correlation_id, self.broker, OrderState.STAGED, Decimal(0), Decimal(0), "",
+                now, now + self._terms.approval_hours * 60 * orders.MINUTE,
+            )  # fmt: skip
+            found[record.id] = self._judged(order, decision, at, now)
+            at.add(found[record.id])
+        return found
 
     def again(self, order: Order, busy: Collection[Order], now: int) -> Order:
         """A staged order a person says yes to, revalued and checked as things stand now: approved, or why not."""
         if order.expires_at <= now:
             return replace(order, state=OrderState.EXPIRED, why="nobody has approved it in time")
-        judged = self._judged(order, self._decision(order), busy, now)
+        at = self._sight(busy, now)
+        judged = self._judged(order, self._decision(order), at, now)
         if judged.state in {OrderState.STAGED, OrderState.APPROVED}:
             return replace(judged, state=OrderState.APPROVED, approved_by="person", mandate=None)
-        if self._state()[0] is not TradingState.ACTIVE:
+        if at.state is not TradingState.ACTIVE:
             return replace(judged, state=OrderState.STAGED)  # it may be asked for again when trading goes on
         return judged
 
     def still(self, order: Order, busy: Collection[Order], now: int) -> str | None:
         """Why an approved order may not be sent again, if so; it may be smaller no more, only not at all."""
-        quote = self._quote(order.ticket.symbol)
         proposal = _proposal(order.ticket, self._decision(order).conviction)
-        verdict = risk.check(proposal, self._limits, self._standing(order, quote, busy, now))
+        verdict = risk.check(proposal, self._limits, self._standing(order, self._sight(busy, now)))
         return None if isinstance(verdict, Accepted) else _why(verdict)
 
     def wrong(self, order: Order, execution: Execution) -> str | None:
@@ -104,7 +156,7 @@ class Judge:
 
     def lost(self) -> str | None:
         """Why trading is to be halted: too much was lost today, or since the peak."""
-        equity, today = self.equity(), self._look().today
+        equity, today = self.equity(), self.today
         if today is None:
             return None
         opened, peak = orders.day(self._read, today) or (equity, equity)
@@ -113,12 +165,7 @@ class Judge:
 
     def equity(self) -> Decimal:
         """What all of it is worth at the last closes."""
-        quotes = self._look().quotes
-        worth = (
-            held.quantity * (quotes[held.symbol].price if held.symbol in quotes else Decimal(0))
-            for held in ledger.held(self._read)
-        )
-        return ledger.cash(self._read) + sum(worth, Decimal(0))
+        return _equity(self._look(), ledger.held(self._read), ledger.cash(self._read))
 
     @property
     def today(self) -> dt.date | None:
@@ -127,79 +174,95 @@ class Judge:
 
     # How it is judged
 
-    def _judged(self, order: Order, decision: Decision, busy: Collection[Order], now: int) -> Order:
+    def _judged(self, order: Order, decision: Decision, at: Sight, now: int) -> Order:
         symbol = decision.symbol
-        quote = self._quote(symbol)
-        standing = self._standing(order, quote, busy, now)
-        order = replace(order, price=Decimal(0) if quote is None else quote.price)
+        standing = self._standing(order, at)
+        quote = standing.quote
+        price = Decimal(0) if quote is None else quote.price
         held = standing.positions.get(symbol)
         have = Have(held.quantity if held else Decimal(0), standing.cash - standing.reserved, standing.equity)
         sized = sizing.size(decision, have, quote, self._terms, self._limits)
         if isinstance(sized, Unwanted):
-            return replace(order, state=OrderState.DENIED, why=f"{sized.code}: {sized.sentence}")
+            return replace(order, price=price, state=OrderState.DENIED, why=f"{sized.code}: {sized.sentence}")
         stop, target = (decision.stop, decision.target) if sized.side is Side.BUY else (None, None)
-        ticket = replace(
-            order.ticket, side=sized.side, quantity=sized.quantity, kind=Kind.MARKET, in_force=InForce.DAY,
-            take_profit=target, stop_loss=stop,
+        ticket = Ticket(
+            order.id, symbol, sized.side, sized.quantity, Kind.MARKET, InForce.DAY, take_profit=target, stop_loss=stop
         )  # fmt: skip
         proposal = _proposal(ticket, decision.conviction)
         verdict = risk.check(proposal, self._limits, standing)
         if isinstance(verdict, Denied):
-            return replace(order, ticket=ticket, state=OrderState.DENIED, why=_why(verdict))
+            return replace(order, ticket=ticket, price=price, state=OrderState.DENIED, why=_why(verdict))
         allowed = ", ".join(f"{bound} {quantity:f}" for bound, quantity in sized.allowed.items())
-        order = replace(order, ticket=ticket, why=f"sized by {sized.bound} ({allowed})")
-        return self._under_mandate(order, proposal, standing, now)
+        sized_by = f"sized by {sized.bound} ({allowed})"
+        lacks = self._lacks(proposal, at, now)
+        if lacks is not None or at.mandate is None:
+            return replace(order, ticket=ticket, price=price, why=f"{sized_by}{lacks or ''}")
+        return replace(
+            order, ticket=ticket, price=price, why=sized_by, state=OrderState.APPROVED, approved_by="mandate",
+            mandate=at.mandate.hash,
+        )  # fmt: skip
 
-    def _under_mandate(self, order: Order, proposal: Proposal, standing: Standing, now: int) -> Order:
-        """Approved without a person's yes where a person has allowed it beforehand."""
-        if (kept := mandates.current(self._read)) is None or standing.quote is None:
-            return order
+    def _lacks(self, proposal: Proposal, at: Sight, now: int) -> str | None:
+        """Why it is not approved without a person's yes, though a person has allowed some of that beforehand."""
+        kept, quote = at.mandate, at.market.quotes.get(proposal.symbol)
+        if kept is None or quote is None:
+            return None
         try:
             mandate = allowing.read(kept.text, kept.hash)
         except allowing.BadMandate as error:
-            return replace(order, why=f"{order.why}; {error}")
-        sent = orders.sent_under(self._read, kept.hash, now - DAY)
-        denied = allowing.allows(mandate, proposal, standing.quote, sent, now)
-        if denied is not None:
-            return replace(order, why=f"{order.why}; {denied.sentence}")
-        return replace(order, state=OrderState.APPROVED, approved_by="mandate", mandate=kept.hash)
+            return f"; {error}"
+        denied = allowing.allows(mandate, proposal, quote, at.sent.mandate, now)
+        return None if denied is None else f"; {denied.sentence}"
 
     def _decision(self, order: Order) -> Decision:
         record = decisions.by_id(self._read, order.decision)
         assert record is not None, order.decision  # records are never deleted
         return record.decision
 
-    def _standing(self, order: Order, quote: Quote | None, busy: Collection[Order], now: int) -> Standing:
-        market, read = self._look(), self._read
-        others = {each.id: each for each in (*orders.open_orders(read), *busy) if not _replaces(order, each)}
+    def _sight(self, busy: Collection[Order], now: int) -> Sight:
+        """Read what orders are judged on. `busy` counts as it stands there, whatever is on disk of it."""
+        market, halted = self._look(), self._halted()
+        with self._read.snapshot() as read:
+            kept = {order.id: order for order in orders.outstanding(read)}
+            positions, cash, mandate = ledger.held(read), ledger.cash(read), mandates.current(read)
+            equity = _equity(market, positions, cash)
+            opened, peak = (None if market.today is None else orders.day(read, market.today)) or (equity, equity)
+            state = orders.state(read, self.broker)[0] if halted is None else TradingState.HALTED
+            sent = self._pace.read(read, now, None if mandate is None else mandate.hash)
+            ended = orders.by_ids(read, [order.id for order in busy if order.id not in kept])
+        stakes = {held.symbol: Stake(held.quantity, _price(market, held.symbol)) for held in positions}
+        sight = Sight(market, stakes, cash, equity, opened, max(peak, equity), state, mandate, sent)
+        in_flight = {order.id: order for order in busy if order.id not in ended}
+        for id_, each in kept.items():
+            if id_ not in in_flight:
+                sight.put(each)
+        for id_, order in in_flight.items():
+            if id_ in kept and not kept[id_].is_staged:
+                sight.put(orders.rest(order))
+            else:
+                sight.add(order)
+        return sight
+
+    def _standing(self, order: Order, at: Sight) -> Standing:
+        market, quote = at.market, at.market.quotes.get(order.ticket.symbol)
         today = market.today or NEVER
-        equity = self.equity()
-        opened, peak = (None if market.today is None else orders.day(read, today)) or (equity, equity)
-        sent = orders.sent_since(read, now - DAY)
+        working, reserved = at.beside(order)
         return Standing(
-            equity=equity,
-            cash=ledger.cash(read),
-            reserved=orders.reserved(others.values()),
-            positions={held.symbol: Stake(held.quantity, _price(market, held.symbol)) for held in ledger.held(read)},
-            working=tuple(_working(each) for each in others.values()),
+            equity=at.equity,
+            cash=at.cash,
+            reserved=reserved,
+            positions=at.positions,
+            working=working,
             quote=quote,
             today=today,
             session=Session.UNKNOWN if market.today is None else Session.OPEN,
-            day_start=opened,
-            peak=max(peak, equity),
-            orders_today=len(sent),
-            orders_last_minute=sum(at >= now - 60 * 10**6 for at in sent),
-            state=self._state()[0],
+            day_start=at.day_start,
+            peak=at.peak,
+            orders_today=at.sent.day,
+            orders_last_minute=at.sent.minute,
+            state=at.state,
             sectors={},
         )
-
-    def _state(self) -> tuple[TradingState, str]:
-        if (halted := self._halted()) is not None:
-            return TradingState.HALTED, halted
-        return orders.state(self._read, self.broker)
-
-    def _quote(self, symbol: Symbol) -> Quote | None:
-        return self._look().quotes.get(symbol)
 
     def _look(self) -> Market:
         """Read again where bars have changed."""
@@ -212,9 +275,8 @@ class Judge:
         return Market(self._quotes, max((quote.session for quote in self._quotes.values()), default=None))
 
 
-def _replaces(order: Order, other: Order) -> bool:
-    """Whether the other does not count beside this one: it is the same, or protects what this one sells."""
-    return other.id == order.id or (other.is_leg and other.ticket.symbol == order.ticket.symbol)
+def _equity(market: Market, held: Iterable[Held], cash: Decimal) -> Decimal:
+    return cash + sum((each.quantity * _price(market, each.symbol) for each in held), Decimal(0))
 
 
 def _price(market: Market, symbol: Symbol) -> Decimal:
@@ -226,12 +288,6 @@ def _proposal(ticket: Ticket, conviction: float | None) -> Proposal:
         ticket.symbol, ticket.side, ticket.quantity, ticket.kind, ticket.limit, ticket.stop, ticket.trail,
         ticket.take_profit, ticket.stop_loss, conviction,
     )  # fmt: skip
-
-
-def _working(order: Order) -> Working:
-    ticket = order.ticket
-    left = ticket.quantity - order.filled
-    return Working(ticket.symbol, ticket.side, left, order.price, ENTRY, group=order.decision if order.is_leg else "")
 
 
 def _why(denied: Denied) -> str:

@@ -1,15 +1,19 @@
-/* Preloaded: a sync takes one millisecond, whatever the disk, and is counted. */
+/* Preloaded: a sync takes NANOSECONDS, whatever the disk, and is counted. */
 
 #include <errno.h>
 #include <time.h>
+
+#ifndef NANOSECONDS
+#define NANOSECONDS 1000000
+#endif
 
 static long syncs;
 
 long troupe_syncs(void) { return __atomic_load_n(&syncs, __ATOMIC_RELAXED); }
 
-static int one_millisecond(void)
+static int a_fixed_time(void)
 {
-    struct timespec left = {0, 1000000};
+    struct timespec left = {0, NANOSECONDS};
 
     __atomic_fetch_add(&syncs, 1, __ATOMIC_RELAXED);
     while (nanosleep(&left, &left) == -1 && errno == EINTR) {
@@ -20,11 +24,11 @@ static int one_millisecond(void)
 int fsync(int descriptor)
 {
     (void)descriptor;
-    return one_millisecond();
+    return a_fixed_time();
 }
 
 int fdatasync(int descriptor)
 {
     (void)descriptor;
-    return one_millisecond();
+    return a_fixed_time();
 }

@@ -48,6 +48,13 @@ def test_without_a_compiler_it_says_so_and_exits_with_3(tmp_path: Path, capsys: 
 
 
 @COMPILED
+def test_a_sync_takes_another_time_where_one_is_asked_for() -> None:
+    [figures] = rounds_in_child("tests.benchmarks.test_sync", {"commits": 1}, 1, nanoseconds=5_000_000)
+
+    assert figures["sync"] >= 5e-3
+
+
+@COMPILED
 def test_a_child_that_fails_ends_the_benchmark() -> None:
     with pytest.raises(SystemExit, match="exit code 1"):
         list(rounds_in_child("tests.benchmarks.test_sync", {}, 1))

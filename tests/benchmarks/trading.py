@@ -1,4 +1,7 @@
-"""Trading: how long it takes to check an order."""
+"""Trading: how long it takes to check an order, how many orders there are a second, and how long a start takes.
+
+Of orders and starts, see trading_orders.py and trading_start.py: each runs in a child where a sync takes 0.16 ms.
+"""
 
 import datetime as dt
 import time
@@ -13,9 +16,19 @@ from messages.broker import Side
 from messages.trading import TradingState
 from messages.values import Symbol
 from tests.benchmarks.measure import Benchmark, Figures
+from tests.benchmarks.sync import rounds_in_child
 
 TODAY, SEED = dt.date(2026, 11, 20), 1
-WANTED = {"risk_us": "50 or less, µs for the check of an order beside 50 positions"}
+SYNC = 160_000
+"""Nanoseconds."""
+WANTED = {
+    "risk_us": "50 or less, µs for the check of an order beside 50 positions",
+    "orders_per_s": "2,000 or more, from a decision on disk to a booked fill",
+    "start_100k_s": "2 or less, s to start with 100,000 orders and a million ledger entries",
+    "order_cpu_us": "for comparison, µs of processors for each of these orders",
+    "first_look_100k_ms": "for comparison, ms of the first look at the broker after such a start",
+    "look_100k_ms": "for comparison, ms of a look there",
+}
 
 
 def standing(positions: int) -> Standing:
@@ -55,13 +68,19 @@ def risk_us(checks: int, positions: int) -> float:
     return (time.thread_time() - began) / checks * 1e6
 
 
-def rounds(repeats: int, checks: int, positions: int) -> Iterator[Figures]:
-    """One before them warms up."""
+def rounds(repeats: int, checks: int, positions: int, orders: tuple[int, int], past: int) -> Iterator[Figures]:
+    """One check before them warms up. Of `orders` the first is how many symbols, the second how many for each."""
     risk_us(checks, positions)
-    for _ in range(repeats):
-        yield {"risk_us": risk_us(checks, positions)}
+    checked = [risk_us(checks, positions) for _ in range(repeats)]
+    symbols, each = orders
+    plan = {"symbols": symbols, "rounds": each}
+    # One child after the other, or they would be in each other's way.
+    ordered = list(rounds_in_child("tests.benchmarks.trading_orders", plan, repeats, nanoseconds=SYNC))
+    started = list(rounds_in_child("tests.benchmarks.trading_start", {"orders": past}, repeats, nanoseconds=SYNC))
+    for check_us, rate, start in zip(checked, ordered, started, strict=True):
+        yield {"risk_us": check_us, **rate, **start}
 
 
-ABOUT = "what trading takes: the check of an order"
-TRADING = Benchmark(ABOUT, WANTED, partial(rounds, checks=5_000, positions=50), repeats=9)
-SMALL = Benchmark(ABOUT, WANTED, partial(rounds, checks=20, positions=50), repeats=2)
+ABOUT = "what trading takes: the check of an order, orders end to end, a start with a long past"
+TRADING = Benchmark(ABOUT, WANTED, partial(rounds, checks=5_000, positions=50, orders=(100, 50), past=100_000), 9)
+SMALL = Benchmark(ABOUT, WANTED, partial(rounds, checks=20, positions=50, orders=(5, 4), past=200), 1)

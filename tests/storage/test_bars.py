@@ -210,15 +210,13 @@ def test_the_sessions_are_those_of_all_symbols_from_the_year_before_on_or_of_the
 def test_the_markets_time_is_the_newest_session_of_all_and_each_symbol_has_its_own(
     connection: WriteConnection, read: Reader
 ) -> None:
-    assert (bars.market_time(read), bars.newest(read, ACME)) == (None, None)
+    assert (bars.market_time(read), bars.newest(read, [ACME])) == (None, {})
     whole = walk(1_000)
     connection.commit([bars.replace(read, ACME, first(whole, 700)), bars.replace(read, IBM, first(whole, 999))])
-    before = bars.newest(read, ACME)
+    before = bars.newest(read, [ACME])
     connection.commit([bars.replace(read, ACME, first(whole, 701))])
-    after = bars.newest(read, ACME)
+    after = bars.newest(read, [ACME])
 
     assert bars.market_time(read) == dt.date(2013, 2, 28)
-    assert before is not None
-    assert after is not None
-    assert (before[0], after[0]) == (2012, 2012)
+    assert (before[ACME][0], after[ACME][0]) == (2012, 2012)
     assert before != after

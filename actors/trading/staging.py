@@ -1,0 +1,84 @@
+"""From decisions to orders: judged, kept, and those sent that a mandate allows."""
+
+from collections.abc import Callable
+from typing import Any
+
+from actors.kernel.me import Me
+from actors.trading.books import Books, pass_on
+from actors.trading.judging import Judge
+from messages.addresses import Refused
+from messages.tasks import Finished, Run, StageOrder
+from messages.trading import Order, OrderState
+from storage import orders
+from storage.connections import Reader
+
+
+class Staging:
+    """One write of new orders is on its way at a time; what comes meanwhile is judged after it, together.
+
+    Where the database refuses a write of several, each goes alone, so that only the one is refused that cannot be kept.
+    """
+
+    def __init__(self, me: Me[Any], books: Books, judge: Judge, read: Reader, send: Callable[..., None]) -> None:
+        self._me, self._books, self._judge, self._read, self._send = me, books, judge, read, send
+        self._waiting, self._writing, self._alone = list[Run](), False, 0
+
+    def add(self, run: Run) -> None:
+        """Make an order of this decision, unless there is one."""
+        self._waiting.append(run)
+        self._next()
+
+    def _next(self) -> None:
+        while self._waiting and not self._writing:
+            most = 1 if self._alone else len(self._waiting)
+            runs, self._waiting = self._waiting[:most], self._waiting[most:]
+            self._alone = max(0, self._alone - 1)
+            asked = dict[str, list[Run]]()
+            for run in runs:
+                if not run.reply_to.told:
+                    asked.setdefault(run.expect(StageOrder).decision, []).append(run)
+            if asked:
+                self._stage(asked)
+
+    def _stage(self, asked: dict[str, list[Run]]) -> None:
+        there = orders.staged(self._read, asked)
+        busy, now = self._books.busy.values(), self._me.clock.utc()
+        drafts = self._judge.drafts([decision for decision in asked if decision not in there], busy, now)
+        for decision, runs in asked.items():
+            for run in runs if decision not in drafts else ():
+                if decision in there:
+                    run.reply_to.tell(Finished(run.lease, ()))
+                else:
+                    run.reply_to.refuse("invalid", f"there is no decision {decision}")
+        if drafts:
+            self._keep([(order, asked[decision]) for decision, order in drafts.items()])
+
+    def _keep(self, new: list[tuple[Order, list[Run]]]) -> None:
+        self._writing = True
+        ids = [order.id for order, _ in new]
+        self._books.busy.update((order.id, order) for order, _ in new)
+
+        def ended() -> None:
+            self._writing = False
+            for id_ in ids:
+                self._books.busy.pop(id_, None)
+
+        def kept() -> None:
+            ended()
+            for _, runs in new:
+                for run in runs:
+                    run.reply_to.tell(Finished(run.lease, ()))
+            self._send(*(order for order, _ in new if order.state is OrderState.APPROVED))
+            self._next()
+
+        def refused(why: Refused) -> None:
+            ended()
+            runs = [run for _, of in new for run in of]
+            if why.code == "statement" and len(new) > 1:
+                self._waiting[:0], self._alone = runs, len(runs)
+            else:
+                for run in runs:
+                    pass_on(run.reply_to, why)
+            self._next()
+
+        self._books.write(orders.insert(*(order for order, _ in new)), lambda rows: kept(), refused)
