@@ -18,6 +18,8 @@ from storage.payloads import Undecodable
 
 ALL: Final = "all"
 """The scope of a state that holds for every broker."""
+BROKERS_ENDS: Final = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.LAPSED, OrderState.REFUSED})
+"""How an order ends that its broker has had."""
 _TICKET: Final = msgspec.json.Decoder(Ticket)
 _COLUMNS: Final = (
     "id, decision, correlation_id, broker, quantity, filled, price, ticket, state, why, approved_by, mandate, "
@@ -65,6 +67,21 @@ def move(id_: ClientId, state: OrderState, why: str, now: int) -> tuple[Statemen
     return (
         Statement("UPDATE trading_orders SET state = ?, why = ? WHERE id = ?", (state, why, id_)),
         note(id_, state, why, now),
+    )
+
+
+def follow(id_: ClientId, state: OrderState, why: str, now: int) -> tuple[Statement, ...]:
+    """The same as the broker has it, unless by then the order's fills have brought it further."""
+    before = ("approved", "working") if state in BROKERS_ENDS else ("approved", "approved")
+    if_so = "FROM trading_orders WHERE id = ? AND state IN (?, ?)"
+    return (
+        Statement(
+            f"INSERT INTO trading_journal (order_id, what, sentence, at) SELECT id, ?, ?, ? {if_so}",
+            (state, why, now, id_, *before),
+        ),
+        Statement(
+            "UPDATE trading_orders SET state = ?, why = ? WHERE id = ? AND state IN (?, ?)", (state, why, id_, *before)
+        ),
     )
 
 

@@ -70,20 +70,38 @@ class Account:
     def send(self, order: Order) -> None:
         """The intent is on disk; whatever happens from here on, it is sent as this and found as this.
 
-        What protects a position is cancelled before the position is sold, or the broker would sell it twice.
+        Whoever has halted trading while it went to the disk was earlier.
         """
+        if self._judge.state()[0] is TradingState.ACTIVE:
+            self._send(order)
+        else:
+            self._recheck(order)
+
+    def _send(self, order: Order) -> None:
+        """What protects a position is cancelled before the position is sold, or the broker would sell it twice."""
         guard = next(self._guards(order), None)
         if guard is None:
             self._ask(order, partial(Send, order.ticket), partial(self.see, order.id))
+        elif guard.id in self._books.busy:
+            self._later(order)
         else:
             self._books.busy[order.id] = order
-            self.withdraw(guard, lambda seen: self._recheck(order), lambda refused: self._later(order))
+            self.withdraw(guard, lambda seen: self._unguarded(order, guard.id, seen), lambda _: self._later(order))
 
     def _guards(self, order: Order) -> Iterator[Order]:
         for each in orders.open_orders(self._read):
             same = (each.ticket.symbol, each.ticket.side) == (order.ticket.symbol, order.ticket.side)
-            if same and each.is_leg and each.decision != order.decision and each.id not in self._books.busy:
+            if same and each.is_leg and each.decision != order.decision:
                 yield each
+
+    def _unguarded(self, order: Order, guard: ClientId, seen: Seen) -> None:
+        """It is checked anew when all that the guard has done is on disk; what is not known yet is looked for."""
+        kept = orders.by_id(self._read, guard)
+        if MEANS.get(seen.stage) in orders.ENDED and kept is not None and kept.filled == seen.filled:
+            self._books.write((), lambda rows: self._recheck(order), lambda refused: self._later(order))
+        else:
+            self.look(None)
+            self._later(order)
 
     def _later(self, order: Order) -> None:
         self._books.busy.pop(order.id, None)
@@ -114,22 +132,27 @@ class Account:
         self._books.busy.pop(sent.order.id, None)
         sent.then(seen)
 
-    def absent(self, order: Order) -> None:
+    def absent(self, sent: Sent) -> None:
         """The broker does not have it: what held when it was approved must hold now, or it is not sent any more."""
+        order = sent.order
         self._books.busy.pop(order.id, None)
-        if order.state is not OrderState.APPROVED:
-            self.halt(
-                f"reconciliation: order {order.id} was {order.state} at {order.broker}, which does not know it now"
-            )
+        if order.state is OrderState.APPROVED:
+            self._recheck(order)
             return
-        self._recheck(order)
+        why = f"order {order.id} was {order.state} at {order.broker}, which does not know it now"
+        self.halt(f"reconciliation: {why}")
+        sent.refused(Refused(sent, "invalid", why))
 
     def _recheck(self, order: Order) -> None:
         why = self._judge.still(order, self._books.busy.values(), self._me.clock.utc())
         if why is None:
-            self.send(order)
+            self._send(order)
         else:
-            self._books.move(order, OrderState.DENIED, why, lambda: None)
+            self._not_sent(order, OrderState.DENIED, why)
+
+    def _not_sent(self, order: Order, to: OrderState, why: str) -> None:
+        """Unless it was after all: then its fills say more, and may be on their way to the disk."""
+        self._books.keep(order, orders.follow(order.id, to, why, self._me.clock.utc()), lambda: None)
 
     def unknown(self, sent: Sent, refused: Refused) -> None:
         """Halted, it was not sent; otherwise nobody knows."""
@@ -137,16 +160,21 @@ class Account:
         self._books.busy.pop(order.id, None)
         sent.refused(refused)
         if refused.code == "halted":
-            self._books.move(order, OrderState.CANCELLED, f"not sent: {refused.sentence}", lambda: None)
+            self._not_sent(order, OrderState.CANCELLED, f"not sent: {refused.sentence}")
         elif order.state is OrderState.APPROVED:
             self._later(order)
 
     def see(self, id_: ClientId, seen: Seen) -> None:
         """The broker says how an order stands."""
         order, to = orders.by_id(self._read, id_), MEANS.get(seen.stage)
-        if order is not None and order.state not in orders.ENDED and to is not None and to is not order.state:
+        if order is None or order.state in orders.ENDED:
+            return
+        if seen.stage is Stage.FILLED and order.filled == seen.filled:  # a leg is as large as the other has left it
+            to = OrderState.FILLED
+        if to is not None and to is not order.state:
             why = seen.why or f"{seen.stage} at {order.broker}"
-            self._books.write(orders.move(id_, to, why, self._me.clock.utc()))
+            statements = orders.follow(id_, to, why, self._me.clock.utc())
+            self._books.write(statements, lambda rows: self.cancel_if_halted())
 
     def _ask(
         self,
@@ -160,6 +188,14 @@ class Account:
 
     # Fills
 
+    def told(self, execution: Execution) -> None:
+        """A leg's may have overtaken those of its order, without which it fits nothing: then all are looked at."""
+        parent = execution.client_id.rpartition("-")[0]
+        if parent and self._misfit(execution)[1] is not None and orders.by_id(self._read, parent) is not None:
+            self.look(None)
+        else:
+            self.book(execution)
+
     def book(self, execution: Execution) -> None:
         """A fill with its ledger lines is one write, and there is one of each."""
         id_, name = execution.execution_id, self._judge.broker
@@ -168,17 +204,16 @@ class Account:
         if execution.side is Side.SELL and self._booking:  # its lots are known when what comes before is on disk
             self._sold.append(execution)
             return
-        order = orders.by_id(self._read, execution.client_id)
-        if order is None:
-            self.halt(f"execution {id_}: its order is none of this desk")
-            return
-        if (wrong := self._judge.wrong(order, execution)) is not None:
-            self.halt(f"execution {id_}: {wrong}")
+        order, misfit = self._misfit(execution)
+        if order is None or misfit is not None:
+            self.halt(f"execution {id_}: {misfit}")
             return
         self._booking.add(id_)
         self._bookings += 1
 
         def refused(why: Refused) -> None:
+            self._bookings += 1  # what was to be compared with it is not compared
+            self._sold.clear()  # nor booked what may rest on it: all of it is found again
             self._booked(id_)
             if why.code == "statement":
                 self.halt(f"execution {id_} of order {execution.client_id} cannot be booked: {why.sentence}")
@@ -187,6 +222,11 @@ class Account:
         lots = matched(ledger.lots(self._read, name, execution.symbol), execution)
         lines = ledger.fill(execution, name, order.correlation_id, now, lots)
         self._books.write((*orders.fill(order, execution, now), *lines), lambda rows: self._booked(id_), refused)
+
+    def _misfit(self, execution: Execution) -> tuple[Order | None, str | None]:
+        """Its order, and why it cannot be one of that."""
+        order = orders.by_id(self._read, execution.client_id)
+        return order, "its order is none of this desk" if order is None else self._judge.wrong(order, execution)
 
     def _booked(self, id_: str) -> None:
         self._booking.discard(id_)
@@ -210,11 +250,20 @@ class Account:
         booked = self._bookings if quiet else -1
         for seen in view.orders:
             self.see(seen.client_id, seen)
+            self._end(seen)
         mentioned = {seen.client_id for seen in view.orders}
         for order in orders.open_orders(self._read):
             if order.state is OrderState.WORKING and order.id not in mentioned and order.id not in self._books.busy:
                 self._ask(order, partial(LookUp, order.id), partial(self.see, order.id))
         self._books.write((), lambda rows: self._compare(looked, view, booked), partial(self.not_viewed, looked))
+
+    def _end(self, seen: Seen) -> None:
+        """What has ended here and works there came to the broker after all: it is not wanted any more."""
+        order = orders.by_id(self._read, seen.client_id)
+        if order is None or seen.stage is not Stage.WORKING or order.id in self._books.busy:
+            return
+        if order.state in orders.ENDED and order.state is not OrderState.FILLED:
+            self.withdraw(order)
 
     def _compare(self, looked: Looked, view: View, booked: int) -> None:
         """If nothing else was booked since it was asked for, both agree to the last share and cent."""
@@ -236,10 +285,12 @@ class Account:
         name = self._judge.broker
         if orders.state(self._read, name) != (TradingState.HALTED, why):
             statements = orders.set_state(name, TradingState.HALTED, why, self._me.clock.utc())
-            self._books.write(statements, lambda rows: self.cancel_working())
+            self._books.write(statements, lambda rows: self.cancel_if_halted())
 
-    def cancel_working(self) -> None:
+    def cancel_if_halted(self) -> None:
         """HALTED: nothing is left at the broker that might still be filled."""
+        if self._judge.state()[0] is not TradingState.HALTED:
+            return
         for order in orders.open_orders(self._read):
             if order.state is OrderState.WORKING and order.id not in self._books.busy:
                 self.withdraw(order)

@@ -65,7 +65,7 @@ class Judge:
         judged = self._judged(order, self._decision(order), busy, now)
         if judged.state in {OrderState.STAGED, OrderState.APPROVED}:
             return replace(judged, state=OrderState.APPROVED, approved_by="person", mandate=None)
-        if self._state()[0] is not TradingState.ACTIVE:
+        if self.state()[0] is not TradingState.ACTIVE:
             return replace(judged, state=OrderState.STAGED)  # it may be asked for again when trading goes on
         return judged
 
@@ -179,7 +179,7 @@ class Judge:
         return Standing(
             equity=equity,
             cash=ledger.cash(read),
-            reserved=orders.reserved(others.values()),
+            reserved=(1 + self._limits.cash_buffer) * orders.reserved(others.values()),
             positions={held.symbol: Stake(held.quantity, _price(market, held.symbol)) for held in ledger.held(read)},
             working=tuple(_working(each) for each in others.values()),
             quote=quote,
@@ -189,11 +189,12 @@ class Judge:
             peak=max(peak, equity),
             orders_today=len(sent),
             orders_last_minute=sum(at >= now - 60 * 10**6 for at in sent),
-            state=self._state()[0],
+            state=self.state()[0],
             sectors={},
         )
 
-    def _state(self) -> tuple[TradingState, str]:
+    def state(self) -> tuple[TradingState, str]:
+        """Whether trading goes on, and why not: the strictest of what is on disk and the file HALT."""
         if (halted := self._halted()) is not None:
             return TradingState.HALTED, halted
         return orders.state(self._read, self.broker)
