@@ -1,4 +1,4 @@
-"""One purchase from the question to the take-profit, by a person who sees it through however often the desk is killed."""
+"""One purchase from the question to the take-profit, seen through however often the desk is killed."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from actors.console.access import Access, DeskRefused
+from messages.broker import ClientId
 from messages.research import Action, Decision
 from messages.tasks import NewTask, Recommend, Submit, Submitted
 from messages.trading import Approve, Order, OrderState, Said
@@ -17,7 +18,12 @@ from tests.simulation.venture import TICK, Venture
 
 IBM: Final = Symbol("IBM")
 ROUND: Final = CorrelationId("e" * 32)
-Told = tuple[list[tuple[str, str, Decimal]], list[tuple[str, Decimal, Decimal]], Decimal, list[tuple[str, Decimal]]]
+Told = tuple[
+    list[tuple[ClientId, OrderState, Decimal]],
+    list[tuple[ClientId, Decimal, Decimal]],
+    Decimal,
+    list[tuple[Symbol, Decimal]],
+]
 """Orders with state and what is filled, executions with quantity and price, cash, and what is held."""
 
 
@@ -27,9 +33,7 @@ class Errand(Venture):
     def view(self, symbol: Symbol, round_: CorrelationId) -> Decision:
         """A purchase, with both legs."""
         target, stop, action = Decimal(55), Decimal(45), Action.BUY
-        return Decision(
-            symbol, dt.date(2013, 3, 1), "rules", action, 0.8, 21, target, stop, "so", (), None, Decimal(0)
-        )
+        return Decision(symbol, dt.date(2013, 3, 1), "rules", action, 0.8, 21, target, stop, "so", (), None, Decimal(0))
 
     turns = 0
     """How many it took."""
@@ -73,16 +77,14 @@ class Errand(Venture):
 
     def _fill_up(self, access: Access, leg: str, quantity: Decimal) -> None:
         """At the exchange once, however often it is wanted here; paper does so by itself."""
-        id_ = self._legs(access.read)[0].id + leg
+        id_ = ClientId(self._legs(access.read)[0].id + leg)
 
         def filled() -> bool:
             order = orders.by_id(access.read, id_)
             return order is not None and order.filled >= quantity
 
-        if not self.on_paper:
-            kept = self.exchange.orders[type(self._legs(access.read)[0].id)(id_)]
-            if (part := quantity - kept.filled) > 0:
-                access.trading.tell(self._execute(kept.ticket.client_id, part))  # type: ignore[arg-type]
+        if not self.on_paper and (part := quantity - self.exchange.orders[id_].filled) > 0:
+            self._hear(self._execute(id_, part))
         self._until(access, filled)
 
     def _until(self, access: Access, so: Callable[[], bool]) -> None:

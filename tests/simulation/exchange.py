@@ -7,8 +7,21 @@ from decimal import Decimal
 from typing import Final, assert_never
 
 from messages import broker
-from messages.addresses import Ref, ReplyTo
-from messages.broker import Absent, ClientId, Executed, Execution, Found, Seen, Shares, Side, Stage, Ticket, View, Viewed
+from messages.addresses import ReplyTo
+from messages.broker import (
+    Absent,
+    ClientId,
+    Executed,
+    Execution,
+    Found,
+    Seen,
+    Shares,
+    Side,
+    Stage,
+    Ticket,
+    View,
+    Viewed,
+)
 from messages.values import Symbol
 from tests.simulation.storm import Storm
 
@@ -128,14 +141,9 @@ class Speaker:
     """The desk's end of the line: looks at HALT last, and then it is out of its hands."""
 
     def __init__(
-        self,
-        exchange: Exchange,
-        halted: Callable[[], str | None],
-        storm: Storm,
-        clock: Callable[[], float],
-        here: Ref[broker.Request],
+        self, exchange: Exchange, halted: Callable[[], str | None], storm: Storm, clock: Callable[[], float]
     ) -> None:
-        self._exchange, self._halted, self._storm, self._clock, self._here = exchange, halted, storm, clock, here
+        self._exchange, self._halted, self._storm, self._clock = exchange, halted, storm, clock
 
     def on_receive(self, message: broker.Request) -> None:
         """See messages.broker."""
@@ -146,7 +154,9 @@ class Speaker:
         match fault and fault.kind:
             case "deaf":
                 pass
-            case "delay" if not isinstance(message, broker.Look):  # a look is answered, or is not, but never of the past
+            case "delay" if not isinstance(
+                message, broker.Look
+            ):  # a look is answered, or is not, but never of the past
                 self._exchange.line.append((self._clock() + LONG, lambda: self._arrive(message, rejects=False)))
             case "late":
                 message.reply_to.refuse("unknown", "the connection is broken")

@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Kind = Literal[
-    "kill", "stop", "crash", "break", "raise", "lose", "late", "slow", "gate", "submit", "crowd", "deaf", "delay", "again"
+    "kill",
+    "stop",
+    "crash",
+    "break",
+    "raise",
+    "lose",
+    "late",
+    "slow",
+    "gate",
+    "submit",
+    "crowd",
+    "deaf",
+    "delay",
+    "again",
 ]
 REBUILT: Final = ("market", "source", "research")
 HARMFUL: Final[tuple[Kind, ...]] = ("kill", "kill", "stop", "crash", "crash", "break", "raise", "lose", "late")
@@ -58,6 +71,10 @@ class Storm:
                 return fault
             self._armed.append(fault)
         return None
+
+    def arm(self, fault: Fault) -> None:
+        """The next request strikes it, or event."""
+        self._armed.append(fault)
 
     def take(self, actor: str) -> Fault | None:
         """What happens to the request that this actor is about to handle."""

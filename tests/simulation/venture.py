@@ -1,4 +1,4 @@
-"""Trading in a storm: a person, an analyst and a market that want things of one desk after another, and what must be so."""
+"""Trading in a storm: a person, an analyst and a market that want things of a desk, and what must be so."""
 
 import datetime as dt
 import random
@@ -44,11 +44,11 @@ from messages.trading import (
     Withdraw,
 )
 from messages.values import CorrelationId, Symbol
-from storage import audit, decisions, ledger, orders, paper, tasks
+from storage import audit, decisions, ledger, orders, tasks
 from storage.connections import Reader
 from storage.home import Home
-from storage.orders import client_id
 from tests.actors.brokers.driving import Prices, days
+from tests.simulation.agreement import all_orders, books_are_whole, both_sides_agree
 from tests.simulation.company import GIVEN_UP, SYMBOLS, Killed, StormySystem, ToldToStop
 from tests.simulation.exchange import LONG, Exchange, Speaker
 from tests.simulation.storm import Fault, Kind, Storm
@@ -72,13 +72,13 @@ TICK: Final = TERMS.reconcile_minutes * 60.0
 UNCERTAIN: Final = max(ANSWER_WITHIN + RESOLVE_AFTER, LONG, GIVEN_UP)
 """Seconds after which nothing is on its way to the broker any more."""
 BY_ITSELF: Final = re.compile("reconciliation|execution|ledger")
-AT_THE_BROKER: Final = {OrderState.WORKING: Stage.WORKING, OrderState.FILLED: Stage.FILLED}
 
 
 NOTHING: Final = Seen(ClientId(""), Stage.WORKING, Decimal(0))
 BROKEN: Final[Sequence[tuple[Kind, str]]] = (
-    ("kill", ""), ("kill", ""), ("stop", ""), *(("crash", actor) for actor in ("trading", "database", "tasks", "broker")),
-    ("crash", "broker"), ("break", "broker"), ("lose", "database"), ("raise", "broker"), ("crash", "research"),
+    ("kill", ""), ("kill", ""), ("stop", ""), ("crash", "trading"), ("crash", "database"), ("crash", "tasks"),
+    ("crash", "broker"), ("crash", "broker"), ("break", "broker"), ("raise", "broker"), ("lose", "database"),
+    ("crash", "research"),
 )  # fmt: skip
 """What a desk or an actor does not survive."""
 LOST: Final[Sequence[tuple[Kind, str]]] = (
@@ -179,10 +179,7 @@ class Venture(Story):
             "research": lambda ref: Analyst(self),
         }
         if not self.on_paper:
-            # The home is looked up anew: a desk that was killed goes on in a copy of it.
-            world["broker"] = lambda ref: Speaker(
-                self.exchange, lambda: self.home.halted(), self.storm, lambda: self._clock(), ref
-            )
+            world["broker"] = lambda ref: Speaker(self.exchange, self.home.halted, self.storm, self._clock)
         return world
 
     def _new_system(self, *args: Any) -> StormySystem:
@@ -194,6 +191,16 @@ class Venture(Story):
         return self._system.clock.monotonic()
 
     # The story
+
+    def begin(self) -> Path:
+        """Open the books in an empty home and bring prices; where that is."""
+        self.rounds = 0
+        make = partial(Import, HOLDINGS, CASH, "mine.csv", CorrelationId("c" * 32))
+        self._open().ask(Imported, self._open().trading, make)
+        self._through(self._refresh)
+        self._through(self._until_all_have_ended)
+        self._stop()
+        return self.home.path
 
     def tell(self) -> Counter[str]:
         """Live through it; what was hit."""
@@ -341,7 +348,7 @@ class Venture(Story):
     def _move(self, by: Callable[[], float], access: Access, volumes: Sequence[float] = VOLUMES) -> None:
         if len(self.rows[SYMBOLS[0]]) >= 18:  # up to the day that the clock shows
             return
-        for symbol, rows in self.rows.items():
+        for rows in self.rows.values():
             first = round(rows[-1][3] * (1 + by() / 2), 2)
             last = round(first * (1 + by()), 2)
             high, low = round(max(first, last) * 1.03, 2), round(min(first, last) * 0.97, 2)
@@ -362,7 +369,11 @@ class Venture(Story):
             part = left if self.chance.random() < 0.5 else Decimal(self.chance.randrange(1, int(left) + 1))
             executed = self._execute(id_, part)
             if self.chance.random() < 0.8:
-                access.trading.tell(executed)  # type: ignore[arg-type]
+                self._hear(executed)
+
+    def _hear(self, executed: Executed) -> None:
+        assert self._desk is not None
+        self._desk.trading.tell(executed)
 
     def _execute(self, id_: ClientId, quantity: Decimal) -> Executed:
         self.hits["fill of a leg" if "-" in id_ else "fill"] += 1
@@ -382,7 +393,7 @@ class Venture(Story):
         for execution in self.exchange.executions[-3:]:
             seen = self.exchange.look_up(execution.client_id)
             assert seen is not None
-            access.trading.tell(Executed(execution, seen))  # type: ignore[arg-type]
+            self._hear(Executed(execution, seen))
 
     def _say_rubbish(self, access: Access) -> None:
         """Of no order of this desk, or more than was ordered."""
@@ -391,8 +402,10 @@ class Venture(Story):
         id_ = self.chance.choice([ClientId("f" * 24), *self.quoted])
         ticket = self.exchange.orders[id_].ticket if id_ in self.exchange.orders else None
         symbol, side = (SYMBOLS[0], Side.BUY) if ticket is None else (ticket.symbol, ticket.side)
-        execution = Execution(id_, f"x{self.rubbish}", symbol, side, Decimal(10**6), Decimal(1), Decimal(0), self._day, 1)
-        access.trading.tell(Executed(execution, replace(NOTHING, client_id=id_)))  # type: ignore[arg-type]
+        execution = Execution(
+            id_, f"x{self.rubbish}", symbol, side, Decimal(10**6), Decimal(1), Decimal(0), self._day, 1
+        )
+        self._hear(Executed(execution, replace(NOTHING, client_id=id_)))
 
     # What must be so, at each moment
 
@@ -434,21 +447,10 @@ class Venture(Story):
         """See Story; what an order has come to on disk is what was executed of it, and each execution is there once."""
         rows = tasks.newest(read, 10_000)
         assert not self._kept - {row.key for row in rows}
-        executed = {each.execution_id: each for each in self._executions(read)}
-        for order in orders.newest(read, 10_000):
-            filled = orders.fills(read, order.id) if order.filled else []
-            assert sum((fill.quantity for fill in filled), Decimal(0)) == order.filled
-            for fill in filled:
-                assert executed[fill.execution_id] == fill
-            assert order.id.partition("-")[0] == client_id(order.decision, "entry")
-        assert ledger.unbalanced(read) is None
-        assert ledger.damage(read) is None
+        books_are_whole(read)
         for probe in self.answers:
             self.hits.update(type(answer).__name__ for answer in probe.received[:1])
         self.answers.clear()
-
-    def _executions(self, read: Reader) -> Sequence[Execution]:
-        return paper.executions(read, 0) if self.on_paper else self.exchange.executions
 
     # In the end
 
@@ -497,30 +499,9 @@ class Venture(Story):
         return viewed.view
 
     def _all_agree(self, read: Reader, view: View) -> None:
-        """Both sides tell the same of every order, execution, share and cent; and nothing was sent that was not meant."""
-        theirs = {seen.client_id: seen for seen in view.orders}
-        ours = {order.id: order for order in orders.newest(read, 10_000)}
-        assert theirs.keys() <= ours.keys(), "at the broker, and not of this desk"
-        for id_, order in ours.items():
-            assert order.state is not OrderState.APPROVED, f"neither sent nor given up: {order}"
-            if order.state in AT_THE_BROKER:
-                assert theirs[id_].stage is AT_THE_BROKER[order.state], (order, theirs[id_])
-            elif id_ in theirs:
-                assert theirs[id_].stage is not Stage.WORKING, (order, theirs[id_])
-            assert order.filled == (theirs[id_].filled if id_ in theirs else 0)
-            noted = Counter(note.what for note in orders.journal(read, id_))
-            assert noted["approved"] <= 1
-            self.hits[f"order {order.state}"] += 1
-        booked = [fill for id_ in ours for fill in orders.fills(read, id_)]
-        assert sorted(booked, key=lambda each: each.execution_id) == sorted(
-            view.executions, key=lambda each: each.execution_id
-        )
-        self.hits["executions"] += len(booked)
-        assert ledger.cash(read) == view.cash
-        assert {held.symbol: held.quantity for held in ledger.held(read)} == {
-            shares.symbol: shares.quantity for shares in view.positions
-        }
-        assert all(shares.quantity > 0 for shares in view.positions), "sold twice"
+        both_sides_agree(read, view)
+        self.hits["executions"] += len(view.executions)
+        self.hits.update(f"order {order.state}" for order in all_orders(read))
         assert self.on_paper or view.cash >= 0 or self.hits["delay line"], "spent what was not there"
         if not self.rubbish:
             noted = [note for note in orders.journal(read, "") if BY_ITSELF.search(note.sentence)]
@@ -535,14 +516,4 @@ class Venture(Story):
 
 def open_books(place: Path, empty: Path) -> Path:
     """A home in which the books are open and prices are there."""
-    venture = Venture(0, place, empty, Storm(()), on_paper=True)
-    venture.rounds = 0
-
-    def begin(access: Access) -> None:
-        access.ask(Imported, access.trading, partial(Import, HOLDINGS, CASH, "mine.csv", CorrelationId("c" * 32)))
-        venture._refresh(access)
-        venture._until_all_have_ended(access)
-
-    venture._through(begin)
-    venture._stop()
-    return venture.home.path
+    return Venture(0, place, empty, Storm(()), on_paper=True).begin()
