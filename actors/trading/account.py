@@ -70,9 +70,9 @@ class Account:
     def send(self, order: Order) -> None:
         """The intent is on disk; whatever happens from here on, it is sent as this and found as this.
 
-        Whoever has halted trading while it went to the disk was earlier.
+        Whoever halted trading while it went to the disk was earlier, and so was what sold the position meanwhile.
         """
-        if self._judge.state()[0] is TradingState.ACTIVE:
+        if order.ticket.side is Side.BUY and self._judge.state()[0] is TradingState.ACTIVE:
             self._send(order)
         else:
             self._recheck(order)

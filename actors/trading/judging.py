@@ -71,10 +71,23 @@ class Judge:
 
     def still(self, order: Order, busy: Collection[Order], now: int) -> str | None:
         """Why an approved order may not be sent again, if so; it may be smaller no more, only not at all."""
+        if (lapsed := self._lapsed(order, now)) is not None:
+            return lapsed
         quote = self._quote(order.ticket.symbol)
         proposal = _proposal(order.ticket, self._decision(order).conviction)
         verdict = risk.check(proposal, self._limits, self._standing(order, quote, busy, now))
         return None if isinstance(verdict, Accepted) else _why(verdict)
+
+    def _lapsed(self, order: Order, now: int) -> str | None:
+        """Why its yes does not hold any more: a person's as long as it might be given, a mandate's while that is."""
+        if order.expires_at <= now:
+            return "approval: it has expired"
+        if order.mandate is None:
+            return None
+        kept = mandates.current(self._read)
+        if kept is None or kept.hash != order.mandate or allowing.read(kept.text, kept.hash).expires_at <= now:
+            return f"approval: the mandate {order.mandate[:12]} that allowed it holds no more"
+        return None
 
     def wrong(self, order: Order, execution: Execution) -> str | None:
         """Why this execution cannot be one of this order."""

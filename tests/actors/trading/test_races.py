@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from actors.domain import mandates
+from actors.domain.mandates import Mandate
 from actors.kernel.testing import Probe
 from actors.trading.account import ANSWER_WITHIN, RESOLVE_AFTER
 from messages.addresses import Refused
@@ -12,7 +14,17 @@ from messages.broker import ClientId, Seen, Side, Stage, Ticket
 from messages.database import Write
 from messages.research import Action
 from messages.tasks import StageOrder
-from messages.trading import Holding, Order, OrderState, Said, SetState, TradingState, Withdraw
+from messages.trading import (
+    GiveMandate,
+    Holding,
+    Order,
+    OrderState,
+    Said,
+    SetState,
+    TradingState,
+    TradingTerms,
+    Withdraw,
+)
 from messages.values import CorrelationId, Symbol
 from storage import bars, decisions, ledger, orders
 from storage.home import Home
@@ -37,9 +49,9 @@ def approved(desk: Desk) -> Order:
     return order
 
 
-def bought(home: Home, quantity: int | None = None) -> tuple[Desk, ClientId, ClientId]:
+def bought(home: Home, quantity: int | None = None, seed: int = 0) -> tuple[Desk, ClientId, ClientId]:
     """A desk that holds AAPL and protects it, and both legs as the exchange has them."""
-    desk = opened(home)
+    desk = opened(home, seed=seed)
     order = approved(desk)
     desk.ref.tell(desk.exchange.fill(order.id, None if quantity is None else Decimal(quantity)))
     desk.system.settle()
@@ -199,6 +211,37 @@ def test_what_came_to_the_broker_after_it_was_given_up_is_cancelled_there(home: 
     assert desk.exchange.orders[order.id].stage is Stage.CANCELLED
 
 
+def test_an_approval_that_has_expired_meanwhile_sends_nothing(home: Home) -> None:
+    desk = Desk(home, Exchange(faults=["deaf"] * 99), TradingTerms(approval_hours=1))
+    desk.open()
+    order = approved(desk)
+
+    desk.system.advance(3_600)
+    desk.exchange.faults.clear()
+    desk.system.advance(2 * UNKNOWN)
+
+    assert (desk.order(order.id).state, desk.exchange.sent) == (OrderState.DENIED, [])
+    assert desk.order(order.id).why == "approval: it has expired"
+
+
+@pytest.mark.parametrize("expires", [True, False])
+def test_what_a_mandate_allowed_is_not_sent_once_that_holds_no_more(home: Home, expires: bool) -> None:
+    desk = opened(home, exchange=Exchange(faults=["deaf"]))
+    until = desk.system.clock.utc() + (60 if expires else 3_600) * 10**6
+    mandate = Mandate(Decimal(50_000), 10, None, frozenset(Side), 0.6, until)
+    desk.ref.tell(GiveMandate(mandates.text(mandate), mandates.digest(mandate), Probe[Said | Refused]()))
+    order = desk.stage()
+    if not expires:
+        desk.ref.tell(GiveMandate(None, "", Probe[Said | Refused]()))
+
+    desk.system.advance(UNKNOWN)
+
+    hash_ = mandates.digest(mandate)
+    assert order.mandate == hash_
+    assert (desk.order(order.id).state, desk.exchange.sent) == (OrderState.DENIED, [])
+    assert desk.order(order.id).why == f"approval: the mandate {hash_[:12]} that allowed it holds no more"
+
+
 # Protection and sales
 
 
@@ -228,6 +271,21 @@ def test_what_protection_has_sold_unheard_is_not_sold_again(home: Home) -> None:
     assert desk.exchange.sent == [ClientId(leg.removesuffix("-tp"))]
     assert desk.order(order.id).why.startswith("short: ")
     assert ledger.held(desk.read) == []
+    desk.agree()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_protection_sells_while_the_yes_goes_to_the_disk_is_not_sold_again(home: Home, seed: int) -> None:
+    desk, profit, stop = bought(home, seed=seed)
+    desk.ref.tell(Withdraw(profit, Probe[Said | Refused]()))
+    desk.system.settle()
+
+    order = sale(desk)
+    desk.ref.tell(desk.exchange.fill(stop))
+    desk.system.advance(2 * UNKNOWN)
+
+    assert desk.order(order.id).why.startswith("short: ")
+    assert order.id not in desk.exchange.sent
     desk.agree()
 
 
