@@ -20,7 +20,7 @@ from tests.simulation.storm import Fault, Storm
 from tests.simulation.venture import BROKEN, LOST, Venture, brew, open_books
 
 FIRST, SEEDS = int(os.environ.get("SEED", "0")), os.environ.get("SEEDS")
-ENDS: Final = {f"order {state}" for state in ("cancelled", "denied", "expired", "filled", "staged", "working")}
+ENDS: Final = {f"order {state}" for state in ("cancelled", "denied", "filled", "staged", "working")}
 OFTEN: Final = {
     *ENDS, "HALT", "HALTED", "Refused", "Said", "crash broker", "database: full", "drained", "executions", "fill",
     "fill of a leg", "halted in the end", "kill", "send", "trading: Kept refused, full",
@@ -29,7 +29,8 @@ OFTEN: Final = {
 """What any eighty storms hit."""
 NOW_AND_THEN: Final = {
     *(f"{kind} {actor}".strip() for kind, actor in (*BROKEN, *LOST)),
-    "REDUCING", "a request arrives late", "order lapsed", "order refused", "order rejected", "rubbish", "sent again",
+    "REDUCING", "a request arrives late", "order expired", "order lapsed", "order refused", "order rejected", "rubbish",
+    "sent again",
     "broker: _Writing refused, full", "down", "trading: Sent refused, crashed", "trading: Sent refused, down",
     "trading: Sent refused, halted", "trading: Sent refused, late", "trading: Sent refused, unknown",
 }  # fmt: skip

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from actors.brokers.choice import halt
 from actors.console.access import Access, DeskFailed
 from actors.console.rounds import ended
 from actors.domain import mandates
@@ -164,7 +165,7 @@ class Venture(Story):
         self.answers = list[Probe[Said | Refused]]()
         self.halted = False
         self.racing: set[str] | None = None
-        """While the file HALT is there, what on paper may come to be all the same: what was being written by then."""
+        """While trading is halted, what there may be on paper: what there was, and what was being written."""
         self.home = Home(place / "0")
         shutil.copytree(template, self.home.path)
 
@@ -179,7 +180,9 @@ class Venture(Story):
             "research": lambda ref: Analyst(self),
         }
         if not self.on_paper:
-            world["broker"] = lambda ref: Speaker(self.exchange, self.home.halted, self.storm, self._clock)
+            world["broker"] = lambda ref: Speaker(
+                self.exchange, partial(halt, self.home, self._read, "paper"), self.storm, self._clock
+            )
         return world
 
     def _new_system(self, *args: Any) -> StormySystem:
@@ -298,24 +301,28 @@ class Venture(Story):
 
     def _resume(self, access: Access) -> None:
         self.home.halt.unlink(missing_ok=True)
-        self.racing, self.halted = None, False
+        self.halted = False
         for scope in (orders.ALL, "paper"):
             self._order(access, partial(SetState, scope, TradingState.ACTIVE, "go on"))
 
     def _touch(self, access: Access) -> None:
-        if self.racing is None:
+        if not self.home.halt.exists():
             self.hits["HALT"] += 1
             self.halted = True
-            broker = self._system.living.get("broker")
-            being_written = self.on_paper and getattr(broker, "_busy", False)
             self.home.halt.touch()
-            self.racing = set(self.quoted) if being_written else self._on_paper(access.read)
+            self._nothing_after_halt(access)
 
     def _on_paper(self, read: Reader) -> set[str]:
         return {id_ for (id_,) in read.rows(tuple[str], "SELECT client_id FROM paper_orders WHERE parent IS NULL")}
 
     def _nothing_after_halt(self, access: Access) -> None:
-        if self.racing is not None and self.on_paper:
+        """On paper no order comes to be, but for what was being written when trading was halted."""
+        if not self.on_paper or halt(self.home, access.read, "paper") is None:
+            self.racing = None
+        elif self.racing is None:
+            being_written = getattr(self._system.living.get("broker"), "_busy", False)
+            self.racing = set(self.quoted) if being_written else self._on_paper(access.read)
+        else:
             assert self._on_paper(access.read) <= self.racing, "sent after HALT"
 
     def _mandate(self, access: Access) -> None:
