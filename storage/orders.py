@@ -39,6 +39,8 @@ _FILLED: Final = """UPDATE trading_orders SET filled = filled + part, state = CA
 _NOTE: Final = """INSERT INTO trading_journal (order_id, what, sentence, at)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) ORDER BY key"""
 _SIDES: Final = {str(side): side for side in Side}
+BROKERS_ENDS: Final = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.LAPSED, OrderState.REFUSED})
+"""How an order ends that its broker has had."""
 _TICKET: Final = msgspec.json.Decoder(Ticket)
 _COLUMNS: Final = (
     "id, decision, correlation_id, broker, quantity, filled, price, ticket, state, why, approved_by, mandate, "
@@ -84,6 +86,21 @@ def move(id_: ClientId, state: OrderState, why: str, now: int) -> tuple[Statemen
     return (
         Statement("UPDATE trading_orders SET state = ?, why = ? WHERE id = ?", (state, why, id_)),
         note(id_, state, why, now),
+    )
+
+
+def follow(id_: ClientId, state: OrderState, why: str, now: int) -> tuple[Statement, ...]:
+    """The same as the broker has it, unless by then the order's fills have brought it further."""
+    before = ("approved", "working") if state in BROKERS_ENDS else ("approved", "approved")
+    if_so = "FROM trading_orders WHERE id = ? AND state IN (?, ?)"
+    return (
+        Statement(
+            f"INSERT INTO trading_journal (order_id, what, sentence, at) SELECT id, ?, ?, ? {if_so}",
+            (state, why, now, id_, *before),
+        ),
+        Statement(
+            "UPDATE trading_orders SET state = ?, why = ? WHERE id = ? AND state IN (?, ?)", (state, why, id_, *before)
+        ),
     )
 
 

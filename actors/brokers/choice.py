@@ -11,8 +11,8 @@ from actors.kernel.me import Actor, Me
 from messages import database
 from messages.addresses import Ref
 from messages.broker import Executed, LookDue
-from messages.trading import TradingTerms
-from storage import ledger
+from messages.trading import TradingState, TradingTerms
+from storage import ledger, orders
 from storage.connections import Reader
 from storage.home import Home
 
@@ -26,8 +26,9 @@ def chosen(
     trading: Ref[Executed | LookDue],
 ) -> Callable[[Me[Any]], Actor[Any]]:
     """The broker on paper, or the paper account at Alpaca. Raises BadAccount where there are no keys for that."""
+    halted = partial(halt, home, read, terms.broker)
     if terms.broker == "paper":
-        own = partial(ledger.began_with, read), home.halted, costs(terms.costs, terms.volume_share)
+        own = partial(ledger.began_with, read), halted, costs(terms.costs, terms.volume_share)
         return lambda me: PaperBroker(me, writer, trading, read, *own)
     from actors.brokers.alpaca import AlpacaBroker
     from actors.brokers.alpaca_line import HttpLine
@@ -36,7 +37,15 @@ def chosen(
     account = on_loopback(terms.url_override, terms.stream_override) if terms.url_override else paper()
     ours = keys(file=home.path / "alpaca.toml")
     edges = HttpLine(account, ours), Stream(account, ours)
-    return lambda me: AlpacaBroker(me, here, trading, account, edges, home.halted)
+    return lambda me: AlpacaBroker(me, here, trading, account, edges, halted)
+
+
+def halt(home: Home, read: Reader, broker: str) -> str | None:
+    """Why nothing may be sent: the file HALT is there, or trading is HALTED on disk; as it is at this moment."""
+    if (why := home.halted()) is not None:
+        return why
+    state, why = orders.state(read, broker)
+    return f"trading is HALTED: {why}" if state is TradingState.HALTED else None
 
 
 __all__ = ["Message", "chosen"]

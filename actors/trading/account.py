@@ -1,6 +1,6 @@
 """The account at a broker: what is sent there, what is known of it, and whether both sides agree."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -11,7 +11,7 @@ from actors.trading.books import Books, pass_on
 from actors.trading.judging import Judge
 from messages import broker
 from messages.addresses import Ref, Refused, ReplyTo
-from messages.broker import ClientId, Look, LookUp, Seen, Send, Stage, View
+from messages.broker import ClientId, Execution, Look, LookUp, Seen, Send, Side, Stage, View
 from messages.tasks import Finished, Run
 from messages.trading import Order, OrderState, TradingState
 from storage import orders
@@ -69,23 +69,38 @@ class Account:
     def send(self, *those: Order) -> None:
         """Their intents are on disk; whatever happens from here on, each is sent as this and found as this.
 
-        What protects a position is cancelled before the position is sold, or the broker would sell it twice.
+        Whoever halted trading while it went to the disk was earlier, and so was what sold the position meanwhile.
         """
+        allowed = self._judge.state()[0] is TradingState.ACTIVE
+        surely = [order for order in those if allowed and order.ticket.side is Side.BUY]
+        self._send(surely)
+        if others := [order for order in those if order not in surely]:
+            self._recheck(*others)
+
+    def _send(self, those: Sequence[Order]) -> None:
+        """What protects a position is cancelled before the position is sold, or the broker would sell it twice."""
         legs = orders.legs(self._read, {order.ticket.symbol for order in those})
         for order in those:
-            guard = next((leg for leg in legs if self._guards(leg, order)), None)
+            guard = next((leg for leg in legs if _guards(leg, order)), None)
             if guard is None:
                 self._ask(order, partial(Send, order.ticket), partial(self.see, order.id))
+            elif guard.id in self._books.busy:
+                self._later(order)
             else:
                 self._books.busy[order.id] = order
                 self._withdraw_first(guard, order)
 
-    def _guards(self, leg: Order, order: Order) -> bool:
-        same = (leg.ticket.symbol, leg.ticket.side) == (order.ticket.symbol, order.ticket.side)
-        return same and leg.decision != order.decision and leg.id not in self._books.busy
-
     def _withdraw_first(self, guard: Order, order: Order) -> None:
-        self.withdraw(guard, lambda seen: self._recheck(order), lambda refused: self._later(order))
+        self.withdraw(guard, lambda seen: self._unguarded(order, guard.id, seen), lambda refused: self._later(order))
+
+    def _unguarded(self, order: Order, guard: ClientId, seen: Seen) -> None:
+        """It is checked anew when all that the guard has done is on disk; what is not known yet is looked for."""
+        kept = orders.by_id(self._read, guard)
+        if MEANS.get(seen.stage) in orders.ENDED and kept is not None and kept.filled == seen.filled:
+            self._books.write((), lambda rows: self._recheck(order), lambda refused: self._later(order))
+        else:
+            self.look(None)
+            self._later(order)
 
     def _later(self, order: Order) -> None:
         self._books.busy.pop(order.id, None)
@@ -116,22 +131,27 @@ class Account:
         self._books.busy.pop(sent.order.id, None)
         sent.then(seen)
 
-    def absent(self, order: Order) -> None:
+    def absent(self, sent: Sent) -> None:
         """The broker does not have it: what held when it was approved must hold now, or it is not sent any more."""
+        order = sent.order
         self._books.busy.pop(order.id, None)
-        if order.state is not OrderState.APPROVED:
-            self.halt(
-                f"reconciliation: order {order.id} was {order.state} at {order.broker}, which does not know it now"
-            )
+        if order.state is OrderState.APPROVED:
+            self._recheck(order)
             return
-        self._recheck(order)
+        why = f"order {order.id} was {order.state} at {order.broker}, which does not know it now"
+        self.halt(f"reconciliation: {why}")
+        sent.refused(Refused(sent, "invalid", why))
 
-    def _recheck(self, order: Order) -> None:
-        why = self._judge.still(order, self._books.busy.values(), self._me.clock.utc())
-        if why is None:
-            self.send(order)
-        else:
-            self._books.move(order, OrderState.DENIED, why, lambda: None)
+    def _recheck(self, *those: Order) -> None:
+        denied = self._judge.stand(those, self._books.busy.values(), self._me.clock.utc())
+        for order in those:
+            if order.id in denied:
+                self._not_sent(order, OrderState.DENIED, denied[order.id])
+        self._send([order for order in those if order.id not in denied])
+
+    def _not_sent(self, order: Order, to: OrderState, why: str) -> None:
+        """Unless it was after all: then its fills say more, and may be on their way to the disk."""
+        self._books.keep(order, orders.follow(order.id, to, why, self._me.clock.utc()), lambda: None)
 
     def unknown(self, sent: Sent, refused: Refused) -> None:
         """Halted, it was not sent; otherwise nobody knows."""
@@ -139,18 +159,21 @@ class Account:
         self._books.busy.pop(order.id, None)
         sent.refused(refused)
         if refused.code == "halted":
-            self._books.move(order, OrderState.CANCELLED, f"not sent: {refused.sentence}", lambda: None)
+            self._not_sent(order, OrderState.CANCELLED, f"not sent: {refused.sentence}")
         elif order.state is OrderState.APPROVED:
             self._later(order)
 
     def see(self, id_: ClientId, seen: Seen) -> None:
         """The broker says how an order stands."""
-        if (to := MEANS.get(seen.stage)) is None:
+        order, to = orders.by_id(self._read, id_), MEANS.get(seen.stage)
+        if order is None or order.state in orders.ENDED:
             return
-        order = orders.by_id(self._read, id_)
-        if order is not None and order.state not in orders.ENDED and to is not order.state:
+        if seen.stage is Stage.FILLED and order.filled == seen.filled:  # a leg is as large as the other has left it
+            to = OrderState.FILLED
+        if to is not None and to is not order.state:
             why = seen.why or f"{seen.stage} at {order.broker}"
-            self._books.write(orders.move(id_, to, why, self._me.clock.utc()))
+            statements = orders.follow(id_, to, why, self._me.clock.utc())
+            self._books.write(statements, lambda rows: self.cancel_if_halted())
 
     def _ask(
         self,
@@ -161,6 +184,16 @@ class Account:
     ) -> None:
         self._books.busy[order.id] = order
         self._to.tell(make(self._me.reply_to(Sent(order, then, refused), of=self._to, within=ANSWER_WITHIN)))
+
+    # Fills
+
+    def told(self, execution: Execution) -> None:
+        """A leg's may have overtaken those of its order, without which it fits nothing: then all are looked at."""
+        parent = execution.client_id.rpartition("-")[0]
+        if parent and self.booking.misfit(execution) is not None and orders.by_id(self._read, parent) is not None:
+            self.look(None)
+        else:
+            self.booking.add([execution])
 
     # The broker's view and ours
 
@@ -177,11 +210,20 @@ class Account:
         booked = self.booking.begun if quiet else -1
         for seen in view.orders:
             self.see(seen.client_id, seen)
+            self._end(seen)
         mentioned = {seen.client_id for seen in view.orders}
         for order in orders.open_orders(self._read):
             if order.state is OrderState.WORKING and order.id not in mentioned and order.id not in self._books.busy:
                 self._ask(order, partial(LookUp, order.id), partial(self.see, order.id))
         self._books.write((), lambda rows: self._compare(looked, view, booked), partial(self.not_viewed, looked))
+
+    def _end(self, seen: Seen) -> None:
+        """What has ended here and works there came to the broker after all: it is not wanted any more."""
+        order = orders.by_id(self._read, seen.client_id)
+        if order is None or seen.stage is not Stage.WORKING or order.id in self._books.busy:
+            return
+        if order.state in orders.ENDED and order.state is not OrderState.FILLED:
+            self.withdraw(order)
 
     def _compare(self, looked: Looked, view: View, booked: int) -> None:
         """If nothing else was booked since it was asked for, both agree to the last share and cent."""
@@ -203,10 +245,17 @@ class Account:
         name = self._judge.broker
         if orders.state(self._read, name) != (TradingState.HALTED, why):
             statements = orders.set_state(name, TradingState.HALTED, why, self._me.clock.utc())
-            self._books.write(statements, lambda rows: self.cancel_working())
+            self._books.write(statements, lambda rows: self.cancel_if_halted())
 
-    def cancel_working(self) -> None:
+    def cancel_if_halted(self) -> None:
         """HALTED: nothing is left at the broker that might still be filled."""
+        if self._judge.state()[0] is not TradingState.HALTED:
+            return
         for order in orders.open_orders(self._read):
             if order.state is OrderState.WORKING and order.id not in self._books.busy:
                 self.withdraw(order)
+
+
+def _guards(leg: Order, order: Order) -> bool:
+    same = (leg.ticket.symbol, leg.ticket.side) == (order.ticket.symbol, order.ticket.side)
+    return same and leg.decision != order.decision

@@ -69,13 +69,19 @@ class Booking:
             statements = (*orders.fill(parts, now), ledger.together(lines))
             self._write([execution for _, execution in parts], statements)
 
+    def misfit(self, execution: Execution) -> str | None:
+        """Why it cannot be one of its order, as far as that is on disk."""
+        return self._misfit(orders.by_id(self._read, execution.client_id), execution)
+
+    def _misfit(self, order: Order | None, execution: Execution) -> str | None:
+        return "its order is none of this desk" if order is None else self._judge.wrong(order, execution)
+
     def _order(self, known: dict[ClientId, Order], execution: Execution) -> Order | None:
         """The order that it is one of; where it cannot be, trading halts."""
         order = known.get(execution.client_id)
-        wrong = "its order is none of this desk" if order is None else self._judge.wrong(order, execution)
-        if wrong is None:
+        if (misfit := self._misfit(order, execution)) is None:
             return order
-        self._halt(f"execution {execution.execution_id}: {wrong}")
+        self._halt(f"execution {execution.execution_id}: {misfit}")
         return None
 
     def _write(self, booking: list[Execution], statements: tuple[Statement, ...]) -> None:
@@ -87,10 +93,13 @@ class Booking:
             self._next()
 
         def refused(why: Refused) -> None:
-            """What there is no room for is seen again with the next look."""
+            """What there is no room for is seen again with the next look, and so is what may rest on it."""
+            self.begun += 1  # what was to be compared with it is not compared
             if why.code == "statement" and len(booking) > 1:
                 self._waiting[:0], self._alone = booking, len(booking)
-            elif why.code == "statement":
+            else:
+                self._waiting.clear()
+            if why.code == "statement" and len(booking) == 1:
                 [execution] = booking
                 of = f"{execution.execution_id} of order {execution.client_id}"
                 self._halt(f"execution {of} cannot be booked: {why.sentence}")

@@ -23,7 +23,6 @@ from messages.trading import (
     Reject,
     Said,
     SetState,
-    TradingState,
     Withdraw,
 )
 from messages.values import CorrelationId, OutOfRange
@@ -89,14 +88,14 @@ class TradingCoordinator:
             case GiveMandate():
                 self._give_mandate(message)
             case Executed(execution, seen):
-                self._account.booking.add([execution])
+                self._account.told(execution)
                 self._account.see(execution.client_id, seen)
             case LookDue():
                 self._account.look(None)
             case Found(Sent() as sent, seen):
                 self._account.found(sent, seen)
-            case Absent(Sent(order)):
-                self._account.absent(order)
+            case Absent(Sent() as sent):
+                self._account.absent(sent)
             case Refused(Sent() as sent):
                 self._account.unknown(sent, message)
             case Viewed(Looked() as looked, view):
@@ -204,10 +203,13 @@ class TradingCoordinator:
         for order in orders.open_orders(self._read):
             if order.state is OrderState.STAGED and order.expires_at <= now and order.id not in self._books.busy:
                 self._books.move(order, OrderState.EXPIRED, "nobody has approved it in time", lambda: None)
+            if order.state is OrderState.APPROVED:  # what was to be written of it may not have been
+                self._account.resolve(order.id)
         today, equity = self._judge.today, self._judge.equity()
         if today is not None and equity > 0:  # before anything is imported there is nothing to lose
             settle = ledger.settle(self._judge.broker, today, SETTLING, now)
             self._books.write((settle, orders.note_day(today, equity)), lambda rows: self._watch())
+        self._account.cancel_if_halted()
         self._account.look(None)
 
     def _watch(self) -> None:
@@ -229,8 +231,7 @@ class TradingCoordinator:
 
         def said(_: Returned) -> None:
             asked.reply_to.tell(Said(f"trading is {asked.state} for {asked.scope}"))
-            if asked.state is TradingState.HALTED:
-                self._account.cancel_working()
+            self._account.cancel_if_halted()
 
         statements = orders.set_state(asked.scope, asked.state, asked.why, self._me.clock.utc())
         self._books.write(statements, said, partial(pass_on, asked.reply_to))

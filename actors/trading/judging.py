@@ -8,7 +8,7 @@ from typing import Final
 
 from actors.domain import mandates as allowing
 from actors.domain import risk, sizing, trading_state
-from actors.domain.orders import Accepted, Denied, Limits, Proposal, Quote, Session, Stake, Standing, Working
+from actors.domain.orders import Denied, Limits, Proposal, Quote, Session, Stake, Standing, Working
 from actors.domain.sizing import Have, Unwanted
 from actors.trading.pace import Pace, Sent
 from messages.broker import ClientId, Execution, InForce, Kind, Side, Ticket, View
@@ -122,11 +122,17 @@ class Judge:
             return replace(judged, state=OrderState.STAGED)  # it may be asked for again when trading goes on
         return judged
 
-    def still(self, order: Order, busy: Collection[Order], now: int) -> str | None:
-        """Why an approved order may not be sent again, if so; it may be smaller no more, only not at all."""
-        proposal = _proposal(order.ticket, self._decision(order).conviction)
-        verdict = risk.check(proposal, self._limits, self._standing(order, self._sight(busy, now)))
-        return None if isinstance(verdict, Accepted) else _why(verdict)
+    def stand(self, those: Collection[Order], busy: Collection[Order], now: int) -> dict[ClientId, str]:
+        """Why approved orders may not be sent, of those that may not; they may be smaller no more, only not at all."""
+        found = dict[ClientId, str]()
+        at = self._sight(busy, now)
+        for order in those:
+            proposal = _proposal(order.ticket, self._decision(order).conviction)
+            if (lapsed := _lapsed(order, at.mandate, now)) is not None:
+                found[order.id] = lapsed
+            elif isinstance(verdict := risk.check(proposal, self._limits, self._standing(order, at)), Denied):
+                found[order.id] = _why(verdict)
+        return found
 
     def wrong(self, order: Order, execution: Execution) -> str | None:
         """Why this execution cannot be one of this order."""
@@ -250,7 +256,7 @@ class Judge:
         return Standing(
             equity=at.equity,
             cash=at.cash,
-            reserved=reserved,
+            reserved=(1 + self._limits.cash_buffer) * reserved,
             positions=at.positions,
             working=working,
             quote=quote,
@@ -264,6 +270,12 @@ class Judge:
             sectors={},
         )
 
+    def state(self) -> tuple[TradingState, str]:
+        """Whether trading goes on, and why not: the strictest of what is on disk and the file HALT."""
+        if (halted := self._halted()) is not None:
+            return TradingState.HALTED, halted
+        return orders.state(self._read, self.broker)
+
     def _look(self) -> Market:
         """Read again where bars have changed."""
         stands = bars.stand(self._read)
@@ -273,6 +285,17 @@ class Judge:
                 self._quotes[symbol] = Quote(price, last.session, volume)
         self._seen = stands
         return Market(self._quotes, max((quote.session for quote in self._quotes.values()), default=None))
+
+
+def _lapsed(order: Order, given: KeptMandate | None, now: int) -> str | None:
+    """Why its yes does not hold any more: a person's as long as it might be given, a mandate's while that is."""
+    if order.expires_at <= now:
+        return "approval: it has expired"
+    if order.mandate is None:
+        return None
+    if given is None or given.hash != order.mandate or allowing.read(given.text, given.hash).expires_at <= now:
+        return f"approval: the mandate {order.mandate[:12]} that allowed it holds no more"
+    return None
 
 
 def _equity(market: Market, held: Iterable[Held], cash: Decimal) -> Decimal:

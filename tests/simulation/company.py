@@ -57,10 +57,11 @@ class Exposed:
     """An actor in the storm: what it is told comes through here."""
 
     def __init__(
-        self, name: str, inner: Actor[Any], living: dict[str, Actor[Any]], storm: Storm, system: TestSystem
+        self, ref: Ref[Any], inner: Actor[Any], living: dict[str, Actor[Any]], storm: Storm, system: TestSystem
     ) -> None:
-        self._name, self._inner, self._living, self._storm, self._system = name, inner, living, storm, system
-        living[name] = inner
+        self._ref, self._name, self._inner, self._living = ref, ref.name, inner, living
+        self._storm, self._system = storm, system
+        living[ref.name] = inner
 
     def on_start(self) -> None:
         """See Actor."""
@@ -77,8 +78,15 @@ class Exposed:
     def on_receive(self, message: Any, /) -> None:
         """See Actor."""
         self._note(message)
-        fault = None if request(message) is None else self._storm.take(self._name)
+        fault = self._storm.take(type(message).__name__ if request(message) is None else self._name)
         match fault and fault.kind:
+            case "deaf":
+                pass
+            case "delay":
+                self._system.scheduler.later(SLOW, lambda: self._ref.tell(message))
+            case "again":
+                self._inner.on_receive(message)
+                self._ref.tell(message)
             case "raise":
                 raise InjectedError(self._name)
             case "gate":
@@ -103,9 +111,10 @@ class Exposed:
 
 
 class StormySystem(TestSystem):
-    """Lives until it is Killed or ToldToStop, between two messages."""
+    """Lives until it is Killed or ToldToStop, between two messages. Some actors are `staged`: they are the world."""
 
     __test__ = False
+    stuck = STUCK
 
     def __init__(
         self,
@@ -114,9 +123,10 @@ class StormySystem(TestSystem):
         rooms: Mapping[str, int],
         publish: Callable[[object], None],
         flush: Callable[[ReplyTo[Committed | Refused]], None],
+        staged: Mapping[str, Callable[[Ref[Any]], Actor[Any]]],
     ) -> None:
         super().__init__(seed, publish=publish, flush=self._settle_in_a_crowd)
-        self._flush = flush
+        self._flush, self._staged = flush, staged
         self._storm, self._rooms, self._refs = storm, rooms, dict[str, Ref[Any]]()
         self.living, self.submitted = dict[str, Any](), list[tuple[str, Probe[Submitted | Refused]]]()
 
@@ -126,8 +136,8 @@ class StormySystem(TestSystem):
         """See System."""
 
         def exposed(me: Me[M]) -> Actor[M]:
-            inner = SharedSample() if ref.name == "source" else build(me)
-            return Exposed(ref.name, inner, self.living, self._storm, self)
+            inner = self._staged[ref.name](ref) if ref.name in self._staged else build(me)
+            return Exposed(ref, inner, self.living, self._storm, self)
 
         self._refs[ref.name] = ref
         super().add(ref, exposed, policy, capacity=self._rooms.get(ref.name, capacity))
@@ -136,13 +146,13 @@ class StormySystem(TestSystem):
         """See System."""
 
         def exposed(take: Callable[[int], list[M]]) -> Actor[M]:
-            return Exposed(ref.name, build(take), self.living, self._storm, self)
+            return Exposed(ref, build(take), self.living, self._storm, self)
 
         super().add_crew(ref, exposed, size, capacity=self._rooms.get(ref.name, capacity))
 
     def turn(self) -> bool:
         """See TestSystem."""
-        assert self.clock.monotonic() < STUCK, "what waits now waits for ever"
+        assert self.clock.monotonic() < self.stuck, "what waits now waits for ever"
         self._storm.turn += 1
         while (fault := self._storm.strike()) is not None:
             self._strike(fault)

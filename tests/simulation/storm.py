@@ -6,7 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Kind = Literal["kill", "stop", "crash", "break", "raise", "lose", "late", "slow", "gate", "submit", "crowd"]
+Kind = Literal[
+    "kill",
+    "stop",
+    "crash",
+    "break",
+    "raise",
+    "lose",
+    "late",
+    "slow",
+    "gate",
+    "submit",
+    "crowd",
+    "deaf",
+    "delay",
+    "again",
+]
 REBUILT: Final = ("market", "source", "research")
 HARMFUL: Final[tuple[Kind, ...]] = ("kill", "kill", "stop", "crash", "crash", "break", "raise", "lose", "late")
 HARMLESS: Final[tuple[Kind, ...]] = ("slow", "gate", "submit", "submit", "crowd")
@@ -19,9 +34,12 @@ ATTEMPTS: Final = 4
 class Fault:
     """One thing that goes wrong, in this turn or to the next request that `actor` takes after it.
 
+    Of an event it is the next of the type that `actor` names.
+
     kill: SIGKILL. stop: SIGTERM. crash: between two messages. break: it crashes, and cannot be rebuilt at first.
     raise: on a request. lose: the answer never comes. late, slow: it comes after the asker has given up, or before.
-    gate: not now, but then. submit: more tasks come. crowd: the writer has its mailbox full, at once or when a
+    gate: not now, but then. deaf: it does not come. delay: it comes some seconds later, after others. again: it comes
+    once more. submit: more tasks come. crowd: the writer has its mailbox full, at once or when a
     rebuilt actor asks it whether all is settled.
     """
 
@@ -53,6 +71,10 @@ class Storm:
                 return fault
             self._armed.append(fault)
         return None
+
+    def arm(self, fault: Fault) -> None:
+        """The next request strikes it, or event."""
+        self._armed.append(fault)
 
     def take(self, actor: str) -> Fault | None:
         """What happens to the request that this actor is about to handle."""

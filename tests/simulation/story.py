@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
+from actors.brokers import paper
 from actors.claude.programs import Programs
 from actors.console.access import Access, DeskFailed, DeskRefused
 from actors.console.imports import import_holdings
 from actors.console.rounds import Asked, RoundFailed, begin, ended
 from actors.desk import TOLD, Desk
 from actors.edges import Edges
+from actors.kernel.me import Actor
 from actors.kernel.supervision import RETRY
 from actors.kernel.system import StartFailed
 from actors.kernel.testing import InjectedCrash
@@ -24,14 +26,14 @@ from actors.tasks.coordinator import WriteLost
 from actors.tasks.hands import FREE
 from actors.trading import books
 from actors.workers.places import Places
-from messages.addresses import Refused, ReplyTo
+from messages.addresses import Ref, Refused, ReplyTo
 from messages.database import Committed, Write
 from messages.tasks import Drain, Submitted
 from storage import ledger, tasks
 from storage.connections import Reader
 from storage.home import Home
 from storage.tasks import TaskRow
-from tests.simulation.company import InjectedError, Killed, StormySystem, ToldToStop
+from tests.simulation.company import InjectedError, Killed, SharedSample, StormySystem, ToldToStop
 from tests.simulation.storm import ATTEMPTS, Storm
 
 Wish = Literal["first holdings", "second holdings", "round"]
@@ -145,18 +147,27 @@ class Story:
 
     def _open(self) -> Access:
         if self._desk is None:
-            settings = Settings(watch=("MSFT",), threads=self.threads, processes=self.processes, grace=GRACE)
             chance = random.Random(self.seed).random
             edges = Edges(self._make_system, chance, Programs, lambda _: Places())
-            self._desk = Desk(self.home, settings, edges, serve=False)
+            self._desk = Desk(self.home, self._settings(), edges, serve=False)
             self._desk.start()
         return self._desk.access
+
+    def _settings(self) -> Settings:
+        return Settings(watch=("MSFT",), threads=self.threads, processes=self.processes, grace=GRACE)
+
+    def _staged(self) -> Mapping[str, Callable[[Ref[Any]], Actor[Any]]]:
+        return {"source": lambda ref: SharedSample()}
+
+    def _new_system(self, *args: Any) -> StormySystem:
+        return StormySystem(*args)
 
     def _make_system(
         self, publish: Callable[[object], None], flush: Callable[[ReplyTo[Committed | Refused]], None]
     ) -> StormySystem:
         self.lives += 1
-        self._system = StormySystem(100 * self.seed + self.lives, self.storm, self.rooms, publish, flush)
+        seed = 100 * self.seed + self.lives
+        self._system = self._new_system(seed, self.storm, self.rooms, publish, flush, self._staged())
         self._system.manual.manual.now = self._now
         return self._system
 
@@ -207,7 +218,7 @@ class Story:
                 hits[f"{actor}: full"] += 1
                 hits["settling refused, full"] += isinstance(message, Write) and message.reply_to.about == "settled"
         for _, error, retry_in in recorder.crashes:
-            assert isinstance(error, (InjectedCrash, InjectedError, WriteLost, books.WriteLost)), error
+            assert isinstance(error, (InjectedCrash, InjectedError, WriteLost, books.WriteLost, paper.WriteLost)), error
             hits["down"] += retry_in == RETRY
 
     # What must be so

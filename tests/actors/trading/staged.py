@@ -48,7 +48,8 @@ CASH: Final = Decimal(100_000)
 class Exchange:
     """What the broker knows, whatever becomes of the desk; `mood` says what it does with the next request.
 
-    kind: answers. deaf: does not get it. mute: gets it and does not answer. `faults` is used up first to last.
+    kind: answers. deaf: does not get it. mute: gets it and does not answer. hold: its answer is put into `answers`.
+    `faults` is used up first to last.
     """
 
     orders: dict[ClientId, Seen] = field(default_factory=dict[ClientId, Seen])
@@ -56,6 +57,7 @@ class Exchange:
     executions: list[Execution] = field(default_factory=list[Execution])
     sent: list[ClientId] = field(default_factory=list[ClientId])
     faults: list[str] = field(default_factory=list[str])
+    answers: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
     cash: Decimal = CASH
     held: dict[Symbol, Decimal] = field(default_factory=dict[Symbol, Decimal])
 
@@ -112,7 +114,9 @@ class StagedBroker:
                 answer = partial(message.reply_to.tell, Viewed(message.reply_to.about, view))
             case _:
                 assert_never(message)
-        if mood != "mute":
+        if mood == "hold":
+            exchange.answers.append(answer)
+        elif mood != "mute":
             answer()
 
     def _say(self, id_: ClientId, reply_to: ReplyTo[Found | Absent | Refused]) -> None:

@@ -1,0 +1,124 @@
+"""A whole desk that trades, in storms that a seed picks. One of them again: `SEEDS=1 SEED=n pytest tests/simulation`.
+
+With an even seed orders go to the staged exchange, with an odd one to the paper broker.
+"""
+
+import os
+import random
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pykka
+import pytest
+
+from tests.simulation.errand import Errand
+from tests.simulation.storm import Fault, Storm
+from tests.simulation.venture import BROKEN, LOST, Venture, brew, open_books
+
+FIRST, SEEDS = int(os.environ.get("SEED", "0")), os.environ.get("SEEDS")
+ENDS: Final = {f"order {state}" for state in ("cancelled", "denied", "filled", "staged", "working")}
+OFTEN: Final = {
+    *ENDS, "HALT", "HALTED", "Refused", "Said", "crash broker", "database: full", "drained", "executions", "fill",
+    "fill of a leg", "halted in the end", "kill", "send", "trading: Kept refused, full",
+    "trading: Looked refused, late",
+}  # fmt: skip
+"""What any eighty storms hit."""
+NOW_AND_THEN: Final = {
+    *(f"{kind} {actor}".strip() for kind, actor in (*BROKEN, *LOST)),
+    "REDUCING", "a request arrives late", "order expired", "order lapsed", "order refused", "order rejected", "rubbish",
+    "sent again",
+    "broker: _Writing refused, full", "down", "trading: Sent refused, crashed", "trading: Sent refused, down",
+    "trading: Sent refused, halted", "trading: Sent refused, late", "trading: Sent refused, unknown",
+}  # fmt: skip
+"""What any six hundred hit."""
+
+
+@pytest.fixture(scope="module")
+def memory() -> Iterator[Path]:
+    """A directory in memory, where there is one: a desk that is killed needs no disk, only files."""
+    shared = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as place:
+        yield Path(place)
+
+
+@pytest.fixture(scope="module")
+def template(memory: Path) -> Path:
+    """A home in which the books are open."""
+    (empty := memory / "empty").mkdir()
+    return open_books(memory / "template", empty)
+
+
+def hits_of(seeds: range, memory: Path, template: Path) -> Counter[str]:
+    """Live through these storms; what was hit in all of them together."""
+    hits = Counter[str]()
+    for seed in seeds:
+        place, storm = memory / str(seed), brew(random.Random(seed))
+        venture = Venture(seed, place, template, storm, on_paper=seed % 2 == 1)
+        try:
+            hits += venture.tell()
+        except BaseException:
+            print(f"seed {seed}, life {venture.lives}, turn {storm.turn}")
+            raise
+        assert not pykka.ActorRegistry.get_all()
+        hits["desks"] += venture.lives
+        hits["turns"] += storm.turn
+        shutil.rmtree(place)
+    for what, times in sorted(hits.items()):
+        print(f"{times:7} {what}")
+    return hits
+
+
+@pytest.mark.parametrize("block", range(2))
+def test_no_order_is_sent_twice_or_lost_or_after_a_halt_and_the_books_agree_whatever_befalls_the_desk(
+    block: int, memory: Path, template: Path
+) -> None:
+    half = int(SEEDS or 80) // 2
+
+    hits = hits_of(range(FIRST + block * half, FIRST + (block + 1) * half), memory, template)
+
+    assert SEEDS or not OFTEN - hits.keys(), f"a storm that does not hit proves nothing: {OFTEN - hits.keys()}"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("block", range(2))
+def test_the_same_in_more_storms(block: int, memory: Path, template: Path) -> None:
+    half = int(SEEDS or 1_200) // 2
+
+    hits = hits_of(range(FIRST + block * half, FIRST + (block + 1) * half), memory, template)
+
+    missed = sorted((OFTEN | NOW_AND_THEN) - hits.keys())
+    assert SEEDS or not missed, f"a storm that does not hit proves nothing: {missed}"
+
+
+def killed_at(turns: range, memory: Path, template: Path, *, on_paper: bool) -> None:
+    whole = Errand(1, memory / f"whole {on_paper}", template, Storm(()), on_paper=on_paper)
+    told = whole.run()
+    for turn in turns:
+        if turn >= whole.turns:
+            break
+        place = memory / f"{on_paper} {turn}"
+        errand = Errand(1, place, template, Storm([Fault(turn, "kill")]), on_paper=on_paper)
+        try:
+            assert errand.run() == told
+        except BaseException:
+            print(f"killed at turn {turn} of {whole.turns}")
+            raise
+        assert errand.hits["kill"] == 1
+        shutil.rmtree(place)
+
+
+@pytest.mark.parametrize("on_paper", [False, True])
+def test_a_purchase_ends_the_same_whenever_the_desk_is_killed(on_paper: bool, memory: Path, template: Path) -> None:
+    killed_at(range(5, 2_000, 16), memory, template, on_paper=on_paper)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("on_paper", [False, True])
+def test_the_same_between_any_two_messages(on_paper: bool, memory: Path, template: Path) -> None:
+    killed_at(range(2_000), memory, template, on_paper=on_paper)
