@@ -12,13 +12,13 @@ from messages.broker import ClientId, Executed, Kind, Side, Ticket
 from messages.database import Statement
 from messages.research import Action
 from messages.tasks import Finished, Lease, Reconcile, Run, StageOrder
-from messages.trading import Import, Imported, Order, OrderState, TradingState
+from messages.trading import Holding, Import, Imported, Order, OrderState, TradingState
 from messages.values import CorrelationId, Symbol
 from storage import ledger, mandates, orders
 from storage.home import Home
 from tests.actors.trading.staged import AAPL, CASH, ROUND, Desk, Exchange
 
-IBM, MSFT = Symbol("IBM"), Symbol("MSFT")
+IBM, MSFT, ORCL = Symbol("IBM"), Symbol("MSFT"), Symbol("ORCL")
 NEXT = CorrelationId("d" * 32)
 FAR = 2**52
 
@@ -95,16 +95,18 @@ def test_each_counts_for_the_next_though_none_is_on_disk_yet(desk: Desk) -> None
 
 def test_cash_that_one_order_may_take_is_not_there_for_the_next(home: Home) -> None:
     desk = Desk(home, Exchange())
-    desk.open(cash=Decimal(1_000))
-    for symbol in (IBM, MSFT):
+    for symbol in (IBM, MSFT, ORCL):
         desk.prices(100.0, symbol)
-    desk.keep(Statement("INSERT INTO trading_days (session, opened, peak) VALUES ('2013-03-01', 0, 0)"))
-    ids = [desk.decide(symbol=symbol) for symbol in (AAPL, IBM, MSFT)]
+    desk.open(Holding(ORCL, Decimal(90), Decimal(100), None), cash=Decimal(1_000))
 
-    run_at_once(desk, *ids)
+    run_at_once(desk, *(desk.decide(symbol=symbol) for symbol in (AAPL, IBM, MSFT)))
 
-    reserved = [each.price * each.ticket.quantity for each in orders.open_orders(desk.read)]
-    assert sum(reserved) <= 1_000
+    found = {each.ticket.symbol: (each.state, each.ticket.quantity) for each in orders.newest(desk.read, 9)}
+    assert found == {
+        AAPL: (OrderState.STAGED, Decimal(5)),
+        IBM: (OrderState.STAGED, Decimal(4)),
+        MSFT: (OrderState.DENIED, Decimal(0)),
+    }
 
 
 def test_an_order_that_cannot_be_kept_is_refused_alone(desk: Desk) -> None:
