@@ -153,20 +153,22 @@ class Desk:
         self.exchange.cash = cash
         self.exchange.held = {held.symbol: held.quantity for held in holdings}
 
-    def prices(self, last: float) -> None:
-        """300 bars of AAPL that end at this."""
+    def prices(self, last: float, symbol: Symbol = AAPL) -> None:
+        """300 bars that end at this."""
         walk = making.walk(300)
-        self.keep(*bars.replace(self.read, AAPL, making.bars(walk * (last / walk[-1]))))
+        self.keep(*bars.replace(self.read, symbol, making.bars(walk * (last / walk[-1]))))
 
     def keep(self, *statements: database.Statement) -> None:
         """Have them committed."""
         self.writer.tell(Write(statements, Probe()))
         self.system.settle()
 
-    def decide(self, action: Action = Action.BUY, round_: CorrelationId = ROUND) -> str:
-        """Keep a decision about AAPL; its id."""
+    def decide(self, action: Action = Action.BUY, round_: CorrelationId = ROUND, symbol: Symbol = AAPL) -> str:
+        """Keep a decision; its id."""
         stop, target = (Decimal(90), Decimal(120)) if action is Action.BUY else (None, Decimal(80))
-        decision = Decision(AAPL, making.LAST, "claude", action, 0.8, 21, target, stop, "so", (), None, Decimal("0.01"))
+        decision = Decision(
+            symbol, making.LAST, "claude", action, 0.8, 21, target, stop, "so", (), None, Decimal("0.01")
+        )
         self.keep(decisions.insert(decision, round_, 1))
         return decisions.id_of(decision, round_)
 
