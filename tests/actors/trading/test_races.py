@@ -105,6 +105,17 @@ def test_an_answer_that_the_fill_has_overtaken_does_not_end_the_desk(home: Home,
     desk.agree()
 
 
+def test_what_the_broker_has_unheard_is_found_before_anything_is_made_of_it(home: Home) -> None:
+    desk = opened(home, exchange=Exchange(faults=["mute"]))
+    order = approved(desk)
+    halt(desk, TradingState.REDUCING)
+
+    desk.system.advance(UNKNOWN)
+
+    assert desk.order(order.id).state is OrderState.WORKING
+    assert desk.exchange.sent == [order.id]
+
+
 def test_a_leg_s_execution_that_comes_before_its_order_s_is_booked_after_it(home: Home) -> None:
     desk = opened(home)
     order = approved(desk)
