@@ -343,6 +343,13 @@ def state(read: Reader, broker: str) -> tuple[TradingState, str]:
     return (TradingState(rows[0][0]), rows[0][2]) if rows else (TradingState.ACTIVE, "")
 
 
+def own_state(read: Reader, scope: str) -> tuple[TradingState, str]:
+    """What was said for this scope alone."""
+    sql = "SELECT state, why FROM trading_states WHERE scope = ?"
+    rows = read.rows(tuple[str, str], sql, scope)
+    return (TradingState(rows[0][0]), rows[0][1]) if rows else (TradingState.ACTIVE, "")
+
+
 def day(read: Reader, session: dt.date) -> tuple[Decimal, Decimal] | None:
     """What all was worth when this session began, and the most it ever was up to then; None before the first look."""
     sql = """SELECT opened, (SELECT max(peak) FROM trading_days WHERE session <= ?1) FROM trading_days

@@ -11,7 +11,7 @@ from actors.trading.books import Books, pass_on
 from actors.trading.judging import Judge
 from messages import broker
 from messages.addresses import Ref, Refused, ReplyTo
-from messages.broker import ClientId, Execution, Look, LookUp, Seen, Send, Side, Stage, View
+from messages.broker import ClientId, Executed, Look, LookUp, Seen, Send, Side, Stage, View
 from messages.tasks import Finished, Run
 from messages.trading import Order, OrderState, TradingState
 from storage import orders
@@ -187,13 +187,19 @@ class Account:
 
     # Fills
 
-    def told(self, execution: Execution) -> None:
-        """A leg's may have overtaken those of its order, without which it fits nothing: then all are looked at."""
-        parent = execution.client_id.rpartition("-")[0]
-        if parent and self.booking.misfit(execution) is not None and orders.by_id(self._read, parent) is not None:
+    def told(self, executed: Executed) -> None:
+        """A leg's may have overtaken those of its order, without which it fits nothing: then all are looked at.
+
+        Of an order nothing is believed beside an execution that is none of it.
+        """
+        execution = executed.execution
+        parent, misfit = execution.client_id.rpartition("-")[0], self.booking.misfit(execution)
+        if misfit is not None and parent and orders.by_id(self._read, parent) is not None:
             self.look(None)
-        else:
-            self.booking.add([execution])
+            return
+        self.booking.add([execution])
+        if misfit is None:
+            self.see(execution.client_id, executed.order)
 
     # The broker's view and ours
 
@@ -242,10 +248,10 @@ class Account:
 
     def halt(self, why: str) -> None:
         """By itself, until a person resumes."""
-        name = self._judge.broker
-        if orders.state(self._read, name) != (TradingState.HALTED, why):
+        name, begins = self._judge.broker, self._judge.state()[0] is not TradingState.HALTED
+        if orders.own_state(self._read, name) != (TradingState.HALTED, why):
             statements = orders.set_state(name, TradingState.HALTED, why, self._me.clock.utc())
-            self._books.write(statements, lambda rows: self.cancel_if_halted())
+            self._books.write(statements, lambda rows: self.cancel_if_halted() if begins else None)
 
     def cancel_if_halted(self) -> None:
         """HALTED: nothing is left at the broker that might still be filled."""

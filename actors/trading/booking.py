@@ -98,7 +98,8 @@ class Booking:
             if why.code == "statement" and len(booking) > 1:
                 self._waiting[:0], self._alone = booking, len(booking)
             else:
-                self._waiting.clear()
+                lost = {execution.symbol for execution in booking}
+                self._waiting = [each for each in self._waiting if each.symbol not in lost]
             if why.code == "statement" and len(booking) == 1:
                 [execution] = booking
                 of = f"{execution.execution_id} of order {execution.client_id}"

@@ -87,9 +87,8 @@ class TradingCoordinator:
                 self._set_state(message)
             case GiveMandate():
                 self._give_mandate(message)
-            case Executed(execution, seen):
-                self._account.told(execution)
-                self._account.see(execution.client_id, seen)
+            case Executed():
+                self._account.told(message)
             case LookDue():
                 self._account.look(None)
             case Found(Sent() as sent, seen):

@@ -53,17 +53,23 @@ class Kept:
 
 @dataclass
 class Exchange:
-    """Takes each id once. `sent` are the ids as they came, `line` what is on its way there and when it arrives."""
+    """Takes each id once. `sent` are the ids as they came, `line` what is on its way there and when it arrives.
+
+    `missed` are those that it was asked for and did not have.
+    """
 
     cash: Decimal
     held: dict[Symbol, Decimal]
     orders: dict[ClientId, Kept] = field(default_factory=dict[ClientId, Kept])
     executions: list[Execution] = field(default_factory=list[Execution])
     sent: list[ClientId] = field(default_factory=list[ClientId])
+    missed: set[ClientId] = field(default_factory=set[ClientId])
     line: list[tuple[float, Callable[[], None]]] = field(default_factory=list[tuple[float, Callable[[], None]]])
 
     def take(self, ticket: Ticket, *, rejects: bool) -> Seen:
         """Another of the same id is the same order, and so has to be the same in all else."""
+        looked = ticket.client_id not in self.orders or ticket.client_id in self.missed
+        assert looked, f"sent again, and not looked up: {ticket}"
         self.sent.append(ticket.client_id)
         kept = self.orders.setdefault(ticket.client_id, Kept(ticket, ticket.quantity))
         assert kept.ticket == ticket, f"two orders of one id: {kept.ticket} and {ticket}"
@@ -78,7 +84,9 @@ class Exchange:
         return self.look_up(id_)
 
     def look_up(self, id_: ClientId) -> Seen | None:
-        """How it stands."""
+        """How it stands; who is told that there is none may send it again."""
+        if id_ not in self.orders:
+            self.missed.add(id_)
         return self.orders[id_].seen if id_ in self.orders else None
 
     def view(self) -> View:

@@ -317,7 +317,8 @@ class Venture(Story):
 
     def _nothing_after_halt(self, access: Access) -> None:
         """On paper no order comes to be, but for what was being written when trading was halted."""
-        if not self.on_paper or halt(self.home, access.read, "paper") is None:
+        halted = self.home.halt.exists() or orders.state(access.read, "paper")[0] is TradingState.HALTED
+        if not (self.on_paper and halted):
             self.racing = None
         elif self.racing is None:
             being_written = getattr(self._system.living.get("broker"), "_busy", False)

@@ -10,7 +10,7 @@ from actors.domain.mandates import Mandate
 from actors.kernel.testing import Probe
 from actors.trading.account import ANSWER_WITHIN, RESOLVE_AFTER
 from messages.addresses import Refused
-from messages.broker import ClientId, Seen, Side, Stage, Ticket
+from messages.broker import ClientId, Executed, Execution, Seen, Side, Stage, Ticket
 from messages.database import Write
 from messages.research import Action
 from messages.tasks import StageOrder
@@ -105,6 +105,17 @@ def test_an_answer_that_the_fill_has_overtaken_does_not_end_the_desk(home: Home,
     desk.agree()
 
 
+def test_what_the_broker_has_unheard_is_found_before_anything_is_made_of_it(home: Home) -> None:
+    desk = opened(home, exchange=Exchange(faults=["mute"]))
+    order = approved(desk)
+    halt(desk, TradingState.REDUCING)
+
+    desk.system.advance(UNKNOWN)
+
+    assert desk.order(order.id).state is OrderState.WORKING
+    assert desk.exchange.sent == [order.id]
+
+
 def test_a_leg_s_execution_that_comes_before_its_order_s_is_booked_after_it(home: Home) -> None:
     desk = opened(home)
     order = approved(desk)
@@ -146,6 +157,18 @@ def test_a_leg_that_the_other_has_made_smaller_ends_as_filled(home: Home) -> Non
     desk.agree()
 
 
+def test_of_an_order_that_is_not_known_to_be_there_rubbish_makes_nothing(home: Home) -> None:
+    desk = opened(home, exchange=Exchange(faults=["deaf"]))
+    order = approved(desk)
+    far_too_much = Execution(order.id, "x1", AAPL, Side.BUY, Decimal(10_000), Decimal(100), Decimal(0), making.LAST, 1)
+
+    desk.ref.tell(Executed(far_too_much, Seen(order.id, Stage.WORKING, Decimal(10_000))))
+    desk.system.settle()
+
+    assert desk.order(order.id).state is OrderState.APPROVED
+    assert orders.state(desk.read, "paper")[0] is TradingState.HALTED
+
+
 # Halts and approvals
 
 
@@ -184,6 +207,19 @@ def test_what_works_is_cancelled_by_the_next_desk_where_one_ended_while_it_halte
     after.system.advance(1)
 
     assert after.order(order.id).state is OrderState.CANCELLED
+
+
+def test_orders_that_the_broker_does_not_know_are_not_asked_about_without_end(home: Home) -> None:
+    desk = opened(home)
+    order = approved(desk)
+    other = replace(order.ticket, client_id=ClientId("f" * 24))
+    desk.keep(*orders.insert(replace(order, ticket=other, state=OrderState.WORKING)))
+    del desk.exchange.orders[order.id]
+
+    halt(desk)
+    desk.system.settle(2_000)
+
+    assert "does not know it now" in orders.own_state(desk.read, "paper")[1]
 
 
 def test_the_file_halt_has_what_works_cancelled(home: Home) -> None:
