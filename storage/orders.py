@@ -48,12 +48,13 @@ def insert(order: Order) -> tuple[Statement, ...]:
     return (
         Statement(
             """INSERT INTO trading_orders (id, decision, correlation_id, broker, symbol, side, quantity, filled, price,
-                ticket, state, why, approved_by, mandate, staged_at, expires_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?)""",
+                ticket, state, why, approved_by, mandate, staged_at, expires_at, approved_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             (
                 order.id, order.decision, order.correlation_id, order.broker, ticket.symbol, ticket.side,
                 to_units(ticket.quantity), to_units(order.price), msgspec.json.encode(ticket).decode(), order.state,
                 order.why, order.approved_by, order.mandate, order.staged_at, order.expires_at,
+                order.staged_at if order.state in {OrderState.APPROVED, OrderState.WORKING} else None,
             ),
         ),
         note(order.id, order.state, order.why, order.staged_at),
@@ -73,10 +74,10 @@ def approve(order: Order, now: int) -> tuple[Statement, ...]:
     return (
         Statement(
             """UPDATE trading_orders SET state = 'approved', quantity = ?, price = ?, ticket = ?, why = ?,
-                approved_by = ?, mandate = ? WHERE id = ?""",
+                approved_by = ?, mandate = ?, approved_at = ? WHERE id = ?""",
             (
                 to_units(order.ticket.quantity), to_units(order.price), msgspec.json.encode(order.ticket).decode(),
-                order.why, order.approved_by, order.mandate, order.id,
+                order.why, order.approved_by, order.mandate, now, order.id,
             ),
         ),
         note(order.id, OrderState.APPROVED, f"by {order.approved_by}: {order.why}", now),
@@ -187,16 +188,17 @@ def newest(read: Reader, limit: int) -> list[Order]:
 
 
 def sent_since(read: Reader, since: int) -> list[int]:
-    """When the orders were staged that were approved since then, UTC in microseconds."""
-    sql = """SELECT staged_at FROM trading_orders WHERE staged_at >= ?
-        AND state IN ('approved', 'working', 'filled', 'cancelled', 'lapsed', 'refused') ORDER BY staged_at"""
+    """When orders were approved since then, UTC in microseconds."""
+    sql = """SELECT approved_at FROM trading_orders WHERE approved_at >= ?
+        AND state IN ('approved', 'working', 'filled', 'cancelled', 'lapsed', 'refused') ORDER BY approved_at"""
     return [at for (at,) in read.rows(tuple[int], sql, since)]
 
 
-def sent_under(read: Reader, mandate: str, since: int) -> int:
-    """How many orders were approved by this mandate since then."""
-    sql = "SELECT count(*) FROM trading_orders WHERE staged_at >= ? AND mandate = ?"
-    return read.rows(tuple[int], sql, since, mandate)[0][0]
+def sent_under(read: Reader, mandate: str, since: int, but: ClientId) -> int:
+    """How many orders but this one were approved by this mandate since then, or wait for the market under it."""
+    sql = """SELECT count(*) FROM trading_orders WHERE approved_at >= ?1 AND mandate = ?2 AND id <> ?3
+        UNION ALL SELECT count(*) FROM trading_orders WHERE state = 'staged' AND mandate = ?2 AND id <> ?3"""
+    return sum(count for (count,) in read.rows(tuple[int], sql, since, mandate, but))
 
 
 def is_booked(read: Reader, broker: str, execution_id: str) -> bool:

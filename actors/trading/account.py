@@ -85,9 +85,9 @@ class Account:
             if same and each.is_leg and each.decision != order.decision and each.id not in self._books.busy:
                 yield each
 
-    def _later(self, order: Order) -> None:
+    def _later(self, order: Order, seconds: float = RESOLVE_AFTER) -> None:
         self._books.busy.pop(order.id, None)
-        self._me.after(RESOLVE_AFTER, Resolve(order.id))
+        self._me.after(seconds, Resolve(order.id))
 
     def withdraw(
         self,
@@ -115,7 +115,10 @@ class Account:
         sent.then(seen)
 
     def absent(self, order: Order) -> None:
-        """The broker does not have it: what held when it was approved must hold now, or it is not sent any more."""
+        """The broker does not have it: what held when it was approved must hold now, or it is not sent any more.
+
+        For the market it waits: that opens again.
+        """
         self._books.busy.pop(order.id, None)
         if order.state is not OrderState.APPROVED:
             self.halt(
@@ -125,8 +128,10 @@ class Account:
         self._recheck(order)
 
     def _recheck(self, order: Order) -> None:
-        why = self._judge.still(order, self._books.busy.values(), self._me.clock.utc())
-        if why is None:
+        now = self._me.clock.utc()
+        if self._judge.closed(order, now) is not None:
+            self._later(order, self._judge.reconcile_every)
+        elif (why := self._judge.still(order, self._books.busy.values(), now)) is None:
             self.send(order)
         else:
             self._books.move(order, OrderState.DENIED, why, lambda: None)

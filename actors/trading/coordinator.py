@@ -1,5 +1,6 @@
 """The trading coordinator: the only one to write ledger and orders."""
 
+from collections import deque
 from functools import partial
 from typing import Any, Final, assert_never
 
@@ -216,14 +217,33 @@ class TradingCoordinator:
     def _tick(self) -> None:
         self._me.after(self._judge.reconcile_every, _Tick())
         now = self._me.clock.utc()
-        for order in orders.open_orders(self._read):
-            if order.state is OrderState.STAGED and order.expires_at <= now and order.id not in self._books.busy:
+        staged = [order for order in orders.open_orders(self._read) if order.state is OrderState.STAGED]
+        for order in staged:
+            if order.expires_at <= now and order.id not in self._books.busy:
                 self._books.move(order, OrderState.EXPIRED, "nobody has approved it in time", lambda: None)
+        self._go_on(deque(order for order in staged if order.mandate is not None))
         today, equity = self._judge.today, self._judge.equity()
         if today is not None and equity > 0:  # before anything is imported there is nothing to lose
             settle = ledger.settle(self._judge.broker, today, SETTLING, now)
             self._books.write((settle, orders.note_day(today, equity)), lambda rows: self._watch())
         self._account.look(None)
+
+    def _go_on(self, waiting: deque[Order]) -> None:
+        """Send what waits for the market under a mandate, one after the other: the next counts the one before it."""
+        while waiting:
+            order, now = waiting.popleft(), self._me.clock.utc()
+            if order.id in self._books.busy or order.expires_at <= now:
+                continue
+            judged = self._judge.waiting(order, self._books.busy.values(), now)
+            if judged.state is OrderState.APPROVED:
+                self._books.keep(judged, orders.approve(judged, now), partial(self._sent_one, judged, waiting))
+                return
+            if judged.why != order.why:
+                self._books.move(order, OrderState.STAGED, judged.why, lambda: None)
+
+    def _sent_one(self, order: Order, waiting: deque[Order]) -> None:
+        self._account.send(order)
+        self._go_on(waiting)
 
     def _watch(self) -> None:
         if (why := self._judge.lost()) is not None:

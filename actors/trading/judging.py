@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
+from actors.domain import hours, risk, sizing, trading_state
 from actors.domain import mandates as allowing
-from actors.domain import risk, sizing, trading_state
-from actors.domain.orders import Accepted, Denied, Limits, Proposal, Quote, Session, Stake, Standing, Working
+from actors.domain.orders import Accepted, Denied, Limits, Proposal, Quote, Stake, Standing, Working
 from actors.domain.sizing import Have, Unwanted
 from messages.broker import Execution, InForce, Kind, Side, Ticket, View
 from messages.research import Decision
 from messages.trading import Order, OrderState, TradingState, TradingTerms
 from messages.values import Symbol
-from storage import bars, decisions, ledger, mandates, orders
+from storage import bars, calendars, decisions, ledger, mandates, orders, sectors
 from storage.connections import Reader
 
 DAY: Final = 86_400 * 10**6
@@ -32,7 +32,11 @@ class Market:
 
 
 class Judge:
-    """Decides on what is stored, and on orders that are not on disk yet; changes nothing."""
+    """Decides on what is stored, and on orders that are not on disk yet; changes nothing.
+
+    `calendar` says when the market is open, None where the market's time is that of its bars, as of the sample: it
+    stands still at their last close.
+    """
 
     def __init__(
         self,
@@ -40,34 +44,56 @@ class Judge:
         terms: TradingTerms,
         limits: Limits,
         halted: Callable[[], str | None],
+        calendar: str | None,
     ) -> None:
         self._read, self._terms, self._limits, self._halted = read, terms, limits, halted
+        self._calendar = calendar
         self.broker, self.reconcile_every = terms.broker, terms.reconcile_minutes * 60.0
         self._quotes, self._seen = dict[Symbol, Quote](), dict[Symbol, tuple[int, bytes]]()
 
     def draft(self, id_: str, busy: Collection[Order], now: int) -> Order | None:
-        """The order of this decision, staged, or denied with the reason; None if there is no such decision."""
+        """The order of this decision, staged, or denied with the reason; None if there is no such decision.
+
+        It is staged whether or not the market is open, and under a mandate waits for that.
+        """
         if (record := decisions.by_id(self._read, id_)) is None:
             return None
         decision = record.decision
         side = Side.BUY if decision.action == "BUY" else Side.SELL
         ticket = Ticket(orders.client_id(id_, ENTRY), decision.symbol, side, Decimal(0))
-        expires = now + self._terms.approval_hours * 3_600 * 10**6
         order = Order(
-            ticket, id_, record.correlation_id, self.broker, OrderState.STAGED, Decimal(0), Decimal(0), "", now, expires
-        )
-        return self._judged(order, decision, busy, now)
+            ticket, id_, record.correlation_id, self.broker, OrderState.STAGED, Decimal(0), Decimal(0), "", now,
+            self._expires(now),
+        )  # fmt: skip
+        judged = self._judged(order, decision, busy, now)
+        return self._when_open(self._under_mandate(judged, decision, now), now)
 
     def again(self, order: Order, busy: Collection[Order], now: int) -> Order:
         """A staged order a person says yes to, revalued and checked as things stand now: approved, or why not."""
         if order.expires_at <= now:
             return replace(order, state=OrderState.EXPIRED, why="nobody has approved it in time")
         judged = self._judged(order, self._decision(order), busy, now)
-        if judged.state in {OrderState.STAGED, OrderState.APPROVED}:
+        if judged.state is OrderState.STAGED:
+            if (why := self.closed(judged, now)) is not None:
+                return replace(judged, why=why)
             return replace(judged, state=OrderState.APPROVED, approved_by="person", mandate=None)
         if self._state()[0] is not TradingState.ACTIVE:
             return replace(judged, state=OrderState.STAGED)  # it may be asked for again when trading goes on
         return judged
+
+    def waiting(self, order: Order, busy: Collection[Order], now: int) -> Order:
+        """An order that waits for the market under a mandate, as things stand now: approved, or staged with the reason.
+
+        Whatever stands against it may pass before it expires.
+        """
+        decision = self._decision(order)
+        judged = self._when_open(self._under_mandate(self._judged(order, decision, busy, now), decision, now), now)
+        return judged if judged.state is OrderState.APPROVED else replace(judged, state=OrderState.STAGED)
+
+    def closed(self, order: Order, now: int) -> str | None:
+        """Why the market does not let this order go now, if so."""
+        denied = self._closed(order, now)
+        return None if denied is None else _why(denied)
 
     def still(self, order: Order, busy: Collection[Order], now: int) -> str | None:
         """Why an approved order may not be sent again, if so; it may be smaller no more, only not at all."""
@@ -147,22 +173,41 @@ class Judge:
         if isinstance(verdict, Denied):
             return replace(order, ticket=ticket, state=OrderState.DENIED, why=_why(verdict))
         allowed = ", ".join(f"{bound} {quantity:f}" for bound, quantity in sized.allowed.items())
-        order = replace(order, ticket=ticket, why=f"sized by {sized.bound} ({allowed})")
-        return self._under_mandate(order, proposal, standing, now)
+        return replace(order, ticket=ticket, why=f"sized by {sized.bound} ({allowed})")
 
-    def _under_mandate(self, order: Order, proposal: Proposal, standing: Standing, now: int) -> Order:
+    def _under_mandate(self, order: Order, decision: Decision, now: int) -> Order:
         """Approved without a person's yes where a person has allowed it beforehand."""
-        if (kept := mandates.current(self._read)) is None or standing.quote is None:
+        kept, quote = mandates.current(self._read), self._quote(order.ticket.symbol)
+        if order.state is not OrderState.STAGED or kept is None or quote is None:
             return order
         try:
             mandate = allowing.read(kept.text, kept.hash)
         except allowing.BadMandate as error:
             return replace(order, why=f"{order.why}; {error}")
-        sent = orders.sent_under(self._read, kept.hash, now - DAY)
-        denied = allowing.allows(mandate, proposal, standing.quote, sent, now)
+        sent = orders.sent_under(self._read, kept.hash, now - DAY, order.id)
+        denied = allowing.allows(mandate, _proposal(order.ticket, decision.conviction), quote, sent, now)
         if denied is not None:
             return replace(order, why=f"{order.why}; {denied.sentence}")
         return replace(order, state=OrderState.APPROVED, approved_by="mandate", mandate=kept.hash)
+
+    def _when_open(self, order: Order, now: int) -> Order:
+        """The same, if the market lets it go; else staged. The mandate stays with what waits under it."""
+        if order.state is OrderState.DENIED or (denied := self._closed(order, now)) is None:
+            return order
+        return replace(order, state=OrderState.STAGED, approved_by=None, why=f"{order.why}; {denied.sentence}")
+
+    def _closed(self, order: Order, now: int) -> Denied | None:
+        quote = self._quote(order.ticket.symbol)
+        if self._calendar is None or quote is None:
+            return None
+        return hours.closed(_proposal(order.ticket, None), quote, self._hours(self._calendar, now))
+
+    def _expires(self, now: int) -> int:
+        end = now + self._terms.approval_hours * 3_600 * 10**6
+        return end if self._calendar is None else hours.deadline(self._hours(self._calendar, end))
+
+    def _hours(self, calendar: str, at: int) -> hours.Hours:
+        return hours.hours(calendar, calendars.around(self._read, calendar, at), at)
 
     def _decision(self, order: Order) -> Decision:
         record = decisions.by_id(self._read, order.decision)
@@ -184,13 +229,12 @@ class Judge:
             working=tuple(_working(each) for each in others.values()),
             quote=quote,
             today=today,
-            session=Session.UNKNOWN if market.today is None else Session.OPEN,
             day_start=opened,
             peak=max(peak, equity),
             orders_today=len(sent),
             orders_last_minute=sum(at >= now - 60 * 10**6 for at in sent),
             state=self._state()[0],
-            sectors={},
+            sectors=sectors.beside(read, order.ticket.symbol),
         )
 
     def _state(self) -> tuple[TradingState, str]:

@@ -49,6 +49,7 @@ def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
         [market]
         source = "csv"
         folder = "{tmp_path}"
+        calendar = "XTSE"
         [research]
         watch = ["aapl", "IBM"]
         [workers]
@@ -129,7 +130,8 @@ def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
     )  # fmt: skip
 
     assert load(home) == Settings(
-        "EUR", 2.5, "csv", tmp_path, ("aapl", "IBM"), 64, 3, 100, cluster, 0, 30, claude, 3, terms, limits
+        "EUR", 2.5, "csv", tmp_path, ("aapl", "IBM"), 64, 3, 100, cluster, 0, 30, claude, 3, terms, limits,
+        "XTSE",
     )  # fmt: skip
 
 
