@@ -201,6 +201,10 @@ class Account:
 
     # The broker's view and ours
 
+    def opened_anew(self) -> None:
+        """The books begin with something else now: what was looked at before says nothing of them."""
+        self._bookings += 1
+
     def look(self, run: Run | None) -> None:
         """Have the broker say all there is."""
         since = max(0, orders.last_fill(self._read, self._judge.broker) - OVERLAP)

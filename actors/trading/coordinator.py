@@ -143,8 +143,10 @@ class TradingCoordinator:
             return
 
         def opened(rows: Returned) -> None:
+            self._account.opened_anew()
             asked.reply_to.tell(Imported(typed(tuple[int], rows[-2])[0][0]))
 
+        self._account.opened_anew()
         self._books.write((*statements, orders.forget_days()), opened, partial(pass_on, asked.reply_to))
 
     # From a decision to an order
