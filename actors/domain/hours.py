@@ -68,8 +68,12 @@ def closed(order: Proposal, quote: Quote, at: Hours) -> Denied | None:
 
 
 def deadline(at: Hours) -> int:
-    """Until when waits what would have to be approved by this moment: no deadline passes while the market is closed."""
-    return at.next.closes if at.known and at.today is None and at.next is not None else at.at
+    """Until when waits what would have to be approved by this moment.
+
+    A deadline that would pass while the market is closed passes at the end of the next session's day, so that there is
+    one to approve in, its evening included.
+    """
+    return at.next.ends if at.known and at.today is None and at.next is not None else at.at
 
 
 def shown(at: int) -> str:

@@ -74,7 +74,7 @@ class TradingCoordinator:
             case Run(work=StageOrder(decision)):
                 self._stage(message, decision)
             case Run(work=Reconcile()):
-                self._account.look(message)
+                self._reconcile(message)
             case Run():
                 raise TypeError(f"task {message.lease.task}: {type(message.work).__name__} is not trading's")
             case Approve():
@@ -219,22 +219,34 @@ class TradingCoordinator:
     def _tick(self) -> None:
         self._me.after(self._judge.reconcile_every, _Tick())
         now = self._me.clock.utc()
-        staged = [order for order in orders.open_orders(self._read) if order.state is OrderState.STAGED]
-        for order in staged:
+        for order in self._staged():
             if order.expires_at <= now and order.id not in self._books.busy:
                 self._books.move(order, OrderState.EXPIRED, "nobody has approved it in time", lambda: None)
-        self._go_on(deque(order for order in staged if order.mandate is not None))
+        self._go_on(self._waiting())
         today, equity = self._judge.today, self._judge.equity()
         if today is not None and equity > 0:  # before anything is imported there is nothing to lose
             settle = ledger.settle(self._judge.broker, today, SETTLING, now)
             self._books.write((settle, orders.note_day(today, equity)), lambda rows: self._watch())
         self._account.look(None)
 
-    def _go_on(self, waiting: deque[Order]) -> None:
+    def _reconcile(self, run: Run) -> None:
+        """There may be new prices, too."""
+        self._go_on(self._waiting())
+        self._account.look(run)
+
+    def _staged(self) -> list[Order]:
+        return [order for order in orders.open_orders(self._read) if order.state is OrderState.STAGED]
+
+    def _waiting(self) -> deque[ClientId]:
+        return deque(order.id for order in self._staged() if order.mandate is not None)
+
+    def _go_on(self, waiting: deque[ClientId]) -> None:
         """Send what waits for the market under a mandate, one after the other: the next counts the one before it."""
         while waiting:
-            order, now = waiting.popleft(), self._me.clock.utc()
-            if order.id in self._books.busy or order.expires_at <= now:
+            order, now = orders.by_id(self._read, waiting.popleft()), self._me.clock.utc()
+            if order is None or order.state is not OrderState.STAGED or order.expires_at <= now:
+                continue
+            if order.id in self._books.busy:  # it is being seen to
                 continue
             judged = self._judge.waiting(order, self._books.busy.values(), now)
             if judged.state is OrderState.APPROVED:
@@ -243,7 +255,7 @@ class TradingCoordinator:
             if judged.why != order.why:
                 self._books.move(order, OrderState.STAGED, judged.why, lambda: None)
 
-    def _sent_one(self, order: Order, waiting: deque[Order]) -> None:
+    def _sent_one(self, order: Order, waiting: deque[ClientId]) -> None:
         self._account.send(order)
         self._go_on(waiting)
 

@@ -121,7 +121,7 @@ class StagedBroker:
 
 
 class Desk:
-    """One life of it; `exchange` and the home outlive it."""
+    """One life of it, from `at` seconds after 2013-03-01 on; `exchange` and the home outlive it."""
 
     def __init__(
         self,
@@ -130,9 +130,11 @@ class Desk:
         terms: TradingTerms | None = None,
         seed: int | None = None,
         calendar: str | None = None,
+        at: float = 0.0,
     ) -> None:
         self.home, self.exchange = home, exchange
         self.system = TestSystem() if seed is None else TestSystem(seed)
+        self.system.manual.manual.now = at
         self.writer, self.ref = Ref[database.Message]("database"), Ref[Message]("trading")
         self.broker = Ref[broker.Request]("broker")
         self.read = Reader(home.database, self.system.clock.monotonic)
