@@ -135,6 +135,13 @@ def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(("written", "calendar"), [("", None), ("source = 'csv'", "XNYS"), ("calendar = 'XLON'", None)])
+def test_only_prices_of_ones_own_go_by_a_calendar(home: Home, written: str, calendar: str | None) -> None:
+    home.settings.write_text(f"[market]\n{written}\n")
+
+    assert load(home).calendar == calendar
+
+
 AGREEING = [
     "[risk]\nmax_position = 0.02",  # smaller than the default of target_weight: the smaller one holds
     "[risk]\nmax_gross = 0.5\nmax_net = 0.05",
@@ -299,6 +306,7 @@ FILES = [
             ("mode = 'on'", "is not a setting; there are model, max_usd_per_question, max_usd_per_round"),
         ]
     ),
+    ("[market]\ncalendar = 'NYSE'", "[market] calendar = 'NYSE': is no exchange's calendar; there are 24/5, 24/7, "),
     *(
         (f"[risk]\n{written}", f"desk.toml: [risk] {written}: {sentence}")
         for written, sentence in [
