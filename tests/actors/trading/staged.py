@@ -131,6 +131,7 @@ class Desk:
         seed: int | None = None,
         calendar: str | None = None,
         at: float = 0.0,
+        limits: Limits | None = None,
     ) -> None:
         self.home, self.exchange = home, exchange
         self.system = TestSystem() if seed is None else TestSystem(seed)
@@ -138,7 +139,7 @@ class Desk:
         self.writer, self.ref = Ref[database.Message]("database"), Ref[Message]("trading")
         self.broker = Ref[broker.Request]("broker")
         self.read = Reader(home.database, self.system.clock.monotonic)
-        judge = Judge(self.read, terms or TradingTerms(), Limits(), home.halted, calendar)
+        judge = Judge(self.read, terms or TradingTerms(), limits or Limits(), home.halted, calendar)
         self.system.add(self.writer, lambda me: DatabaseWriter(me, home, {}, Operations()), STOP_DESK)
         self.system.add(self.broker, lambda me: StagedBroker(exchange, home.halted))
         self.system.add(

@@ -7,6 +7,7 @@ import pytest
 
 from actors.domain import mandates as allowing
 from actors.domain.mandates import Mandate
+from actors.domain.orders import Limits
 from actors.kernel.testing import Probe
 from messages.addresses import Refused
 from messages.broker import Side
@@ -191,6 +192,22 @@ def test_of_those_that_wait_no_more_go_in_a_day_than_the_mandate_allows(home: Ho
     assert (first.mandate is None, second.mandate is None) == (False, True)  # the first has the day's one order
     assert desk.exchange.sent == [first.id]
     assert desk.order(second.id).state is OrderState.STAGED
+
+
+def test_of_those_that_wait_each_counts_those_sent_before_it(home: Home) -> None:
+    desk = opened(home, "2013-03-02 12:00", Holding(AAPL, Decimal(20), Decimal(100), None))
+    give(desk)
+    first, second = desk.stage(), desk.stage(Action.SELL, OTHER)
+
+    after = Desk(
+        home, desk.exchange, calendar="XNYS", at=seconds("2013-03-04 15:00"), limits=Limits(max_orders_a_minute=1)
+    )
+    after.system.advance(1)
+    sent, why = list(desk.exchange.sent), after.order(second.id).why
+    after.system.advance(TICK)
+
+    assert (sent, desk.exchange.sent) == ([first.id], [first.id, second.id])
+    assert why.startswith("orders_a_minute: ")
 
 
 def test_what_waits_is_not_sent_while_trading_is_halted_and_says_so(home: Home) -> None:
