@@ -43,7 +43,7 @@ def compute(wanted: Sequence[Inputs]) -> list[Sessions]:
 def _days(wanted: Inputs) -> Iterator[TradingDay]:
     package: Any = importlib.import_module("exchange_calendars")  # where it is needed, see above
     start, end = KNOWN_TO_ALL
-    kind = type(package.get_calendar(wanted.calendar, start=start, end=end))
+    kind: Any = package.get_calendar(wanted.calendar, start=start, end=end).__class__
     earliest, latest = kind.bound_min(), kind.bound_max()
     first, last = wanted.day - BACK, wanted.day + AHEAD
     first = first if earliest is None else max(first, earliest.date())

@@ -85,7 +85,7 @@ def test_how_the_market_is_is_said_in_a_sentence(home: Home, now: str, expected:
     found = market(desk.read, "XNYS", utc(now))
 
     assert found == expected
-    assert described(found) == sentence
+    assert described(expected) == sentence
 
 
 def kept(home: Home, *holidays: str) -> StagedDesk:

@@ -306,7 +306,7 @@ FILES = [
             ("mode = 'on'", "is not a setting; there are model, max_usd_per_question, max_usd_per_round"),
         ]
     ),
-    ("[market]\ncalendar = 'NYSE'", "desk.toml: [market] calendar = 'NYSE': is no exchange's calendar; there are 24/5, "),
+    ("[market]\ncalendar = 'NYSE'", "desk.toml: [market] calendar = 'NYSE': is no exchange's calendar; there are"),
     *(
         (f"[risk]\n{written}", f"desk.toml: [risk] {written}: {sentence}")
         for written, sentence in [
