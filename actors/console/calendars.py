@@ -78,7 +78,7 @@ def _wait_for(access: Access, key: str) -> None:
 def described(market: Market) -> str:
     """In a sentence."""
     if market.state == "unknown":
-        ends = "is not there yet" if market.horizon is None else f"ends with session {market.horizon}"
+        ends = "is not there (see `run.py tasks`)" if market.horizon is None else f"ends with session {market.horizon}"
         return f"calendar {market.calendar} {ends}, so nobody knows whether it is open, and no order is sent"
     today = "a session today" if market.state == "open" else "closed today"
     over = f"the last session that is over is {market.over}"

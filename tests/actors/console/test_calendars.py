@@ -122,6 +122,6 @@ def test_a_calendar_that_was_never_worked_out_is_a_warning(desk: StagedDesk, hom
 
     assert found == doctor.Check(
         "calendar", "warning",
-        "calendar XNYS is not there yet, so nobody knows whether it is open, and no order is sent",
+        "calendar XNYS is not there (see `run.py tasks`), so nobody knows whether it is open, and no order is sent",
         "`run.py once` works it out",
     )  # fmt: skip
