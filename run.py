@@ -226,8 +226,9 @@ def status(context: typer.Context, home: HomeOption = None, json: JsonOption = F
     """Show the desk at a glance."""
     import msgspec
 
-    from actors.console import terminal, views
+    from actors.console import calendars, terminal, views
     from actors.console.client import NoAnswer, call
+    from actors.settings import reading
 
     place = home_of(context, home)
     read, source = process.reader(place)
@@ -235,7 +236,8 @@ def status(context: typer.Context, home: HomeOption = None, json: JsonOption = F
     try:
         found = msgspec.convert(call(place.socket, "GET", "/status"), views.Status)
     except NoAnswer:
-        found = views.status(read, str(place.path), source)
+        market = calendars.market(read, reading.load(place).calendar, time.time_ns() // 1_000)
+        found = views.status(read, str(place.path), source, market=market)
     if json:
         terminal.as_json(found)
     else:

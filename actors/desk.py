@@ -56,6 +56,7 @@ class Desk:
         answered_within = 4 * settings.claude.answer_within + 60  # a line of two, each with a repair
         work: dict[type[tasks.Work], Terms] = {
             tasks.RefreshBars: Terms(self.market, 120, back_off=2.0),
+            tasks.RefreshCalendar: Terms(self.processes, 60, attempts=2),
             tasks.ValuePortfolio: Terms(self.processes, 60),
             tasks.ComputeFacts: Terms(self.workers, 60),
             tasks.Backup: Terms(self.waits, 3_600),
@@ -77,7 +78,8 @@ class Desk:
         read = Reader(home.database, system.clock.monotonic)
         about = settings.source, settings.currency, settings.watch, settings.claude, self.operations, settings.backups
         add, crew, utc, terms = system.add, system.add_crew, system.clock.utc, settings.trading
-        self.access = Access(system, self.tasks, self.trading, self.source, self.claude, read, *about, terms.broker)
+        own = terms.broker, settings.calendar
+        self.access = Access(system, self.tasks, self.trading, self.source, self.claude, read, *about, *own)
         fixed = {"price_source": settings.source, "currency": settings.currency}
         kept = self.operations, read.end_old_snapshots
         add(self.database, lambda me: DatabaseWriter(me, home, fixed, *kept), STOP_DESK)
@@ -93,7 +95,7 @@ class Desk:
         here, sessions = self.claude, edges.sessions(read)
         add(here, lambda me: gateway.ClaudeGateway(me, here, self.database, sessions, settings.claude, read))
         add(self.research, lambda me: ResearchCoordinator(me, here, settings.claude, read, terms.analysts))
-        judge = Judge(read, terms, settings.risk, home.halted)
+        judge = Judge(read, terms, settings.risk, home.halted, settings.calendar)
         add(self.broker, chosen(terms, home, read, self.database, self.broker, self.trading))
         add(self.trading, lambda me: trading.TradingCoordinator(me, self.database, self.broker, judge, read), STOP_DESK)
         if serve:

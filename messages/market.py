@@ -1,5 +1,6 @@
-"""What the market and its sources are asked, and what they answer: symbols and daily bars."""
+"""What the market and its sources are asked, and what they answer: symbols, daily bars, sessions."""
 
+import datetime as dt
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,20 @@ class Bars:
 
 
 @dataclass(frozen=True, slots=True)
+class TradingDay:
+    """A session of an exchange, by its date there; times are UTC in microseconds.
+
+    It is open from `opens` to `closes`. That day lasts there from `begins` to `ends`, which enclose what is open of it.
+    """
+
+    session: dt.date
+    begins: int
+    opens: int
+    closes: int
+    ends: int
+
+
+@dataclass(frozen=True, slots=True)
 class Resolve:
     """Which of these names, as a person typed them, the desk's source has prices for."""
 
@@ -59,13 +74,17 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The bars, not checked yet; row r of them stands in line `first_line + r` of `place`."""
+    """The bars, not checked yet; row r of them stands in line `first_line + r` of `place`.
+
+    `sector` is the symbol's as the source names it, None where that is not known.
+    """
 
     about: object
     symbol: Symbol
     bars: Bars
     place: str
     first_line: int
+    sector: str | None = None
 
 
 SourceMessage = Resolve | Fetch

@@ -20,6 +20,14 @@ class RefreshBars:
 
 
 @dataclass(frozen=True, slots=True)
+class RefreshCalendar:
+    """Work out the sessions of this exchange anew, from a year before this day on, as far as they are known."""
+
+    calendar: str
+    day: dt.date
+
+
+@dataclass(frozen=True, slots=True)
 class ValuePortfolio:
     """Value what is held, at the last closes up to this session."""
 
@@ -68,7 +76,7 @@ class Reconcile:
     """Compare what the broker says of the account with the books, and adopt, correct or halt."""
 
 
-Work = RefreshBars | ValuePortfolio | ComputeFacts | Recommend | Backup | StageOrder | Reconcile
+Work = RefreshBars | RefreshCalendar | ValuePortfolio | ComputeFacts | Recommend | Backup | StageOrder | Reconcile
 
 
 @dataclass(frozen=True, slots=True)

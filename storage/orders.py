@@ -236,7 +236,8 @@ def open_orders(read: Reader) -> list[Order]:
 class Outstanding:
     """Of an open order what it may yet do: so many shares are not filled of it, `price` is the quote it was sized at.
 
-    `leg_of` is the decision that it protects the position of, None where it is no leg.
+    `leg_of` is the decision that it protects the position of, None where it is no leg; `waits_under` the mandate that
+    allows it, where it is staged and waits for the market alone.
     """
 
     id: ClientId
@@ -246,6 +247,7 @@ class Outstanding:
     price: Decimal
     leg_of: str | None
     is_staged: bool
+    waits_under: str | None
 
     @property
     def cash(self) -> Decimal:
@@ -256,16 +258,17 @@ class Outstanding:
 def outstanding(read: Reader) -> list[Outstanding]:
     """All that are open, oldest first: as `open_orders`, in a third of the time."""
     rows = read.rows(
-        tuple[str, str, str, int, int, str | None, int],
+        tuple[str, str, str, int, int, str | None, int, str | None],
         """SELECT id, symbol, side, quantity - filled, price, CASE WHEN instr(id, '-') THEN decision END,
-            state = 'staged'
+            state = 'staged', CASE state WHEN 'staged' THEN mandate END
         FROM trading_orders WHERE state IN ('staged', 'approved', 'working') ORDER BY staged_at, id""",
     )
     return [
         Outstanding(
-            ClientId(id_), Symbol(symbol), _SIDES[side], from_units(left), from_units(price), leg_of, bool(is_staged)
+            ClientId(id_), Symbol(symbol), _SIDES[side], from_units(left), from_units(price), leg_of, bool(is_staged),
+            waits_under,
         )
-        for id_, symbol, side, left, price, leg_of, is_staged in rows
+        for id_, symbol, side, left, price, leg_of, is_staged, waits_under in rows
     ]  # fmt: skip
 
 
@@ -275,6 +278,7 @@ def rest(order: Order) -> Outstanding:
     return Outstanding(
         order.id, ticket.symbol, ticket.side, ticket.quantity - order.filled, order.price,
         order.decision if order.is_leg else None, order.state is OrderState.STAGED,
+        order.mandate if order.state is OrderState.STAGED else None,
     )  # fmt: skip
 
 

@@ -6,7 +6,17 @@ import msgspec
 
 from messages.errors import TroupeError
 from messages.research import Decision, Sheet
-from messages.tasks import Backup, ComputeFacts, Recommend, Reconcile, RefreshBars, StageOrder, ValuePortfolio, Work
+from messages.tasks import (
+    Backup,
+    ComputeFacts,
+    Recommend,
+    Reconcile,
+    RefreshBars,
+    RefreshCalendar,
+    StageOrder,
+    ValuePortfolio,
+    Work,
+)
 from messages.trading import Valuation, Weights
 
 T = TypeVar("T")
@@ -19,6 +29,7 @@ WORK: Final[dict[tuple[str, int], type[Work]]] = {
     ("backup", 1): Backup,
     ("stage_order", 1): StageOrder,
     ("reconcile", 1): Reconcile,
+    ("refresh_calendar", 1): RefreshCalendar,
     ("recommendation", 2): Recommend,  # stand_in and why, which a row of version 1 means not to have
 }
 """What a task's type and version mean, the newest last. A changed dataclass takes the next version; the old row keeps

@@ -35,7 +35,8 @@ class Access:
     """Handed to the console and to the command line; `prices` is sample or csv, `watch` what a person has named.
 
     `asking` says how Claude is asked, and for how much; `operations` how the writer is,
-    `backups` how many of them are kept, `broker` where orders go.
+    `backups` how many of them are kept, `broker` where orders go, `calendar` when the market is open, None on sample
+    prices.
     """
 
     system: System
@@ -51,6 +52,7 @@ class Access:
     operations: Operations = field(default_factory=Operations)
     backups: int = 7
     broker: str = "paper"
+    calendar: str | None = None
 
     def ask(self, _kind: type[R], ref: Ref[M], make: Callable[[ReplyTo[R | Refused]], M]) -> R:
         """Tell `make(reply_to)` and wait for an answer of this kind. Raises DeskRefused."""

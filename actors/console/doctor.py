@@ -3,15 +3,18 @@
 Nothing is changed, nothing is asked of Claude, and nothing is spent.
 """
 
+import datetime as dt
 import os
 import platform
 import shutil
 import stat
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
+from actors.console.calendars import ENOUGH, described, market
 from actors.console.claude import Consent, consent
 from messages.claude import Asking
 from messages.errors import TroupeError
@@ -63,6 +66,11 @@ class Chosen(Protocol):
         ...
 
     @property
+    def calendar(self) -> str | None:
+        """Whose sessions count; None on sample prices."""
+        ...
+
+    @property
     def claude(self) -> Asking:
         """How Claude is asked."""
         ...
@@ -72,7 +80,7 @@ class Chosen(Protocol):
 class World:
     """What is handed in: all of it may raise TroupeError but `endpoint`, where questions go, and `which`.
 
-    `login` starts the Claude program and says how it is signed in, None if nobody is.
+    `login` starts the Claude program and says how it is signed in, None if nobody is; `utc` is in microseconds.
     """
 
     settings: Callable[[], Chosen]
@@ -81,6 +89,7 @@ class World:
     endpoint: str
     which: Callable[[str], str | None] = shutil.which
     free: Callable[[str], int] = lambda path: shutil.disk_usage(path).free
+    utc: Callable[[], int] = lambda: time.time_ns() // 1_000
 
 
 def examine(home: Home, world: World, *, whole: bool = False) -> Examined:
@@ -97,6 +106,7 @@ def examine(home: Home, world: World, *, whole: bool = False) -> Examined:
         stored,
         *_books(read, whole=whole),
         settings,
+        _calendar(read, chosen, world),
         _price(asking),
         _launcher(world),
         *_program(world, asking, agreed=given is not None and given.holds),
@@ -195,6 +205,24 @@ def _settings(world: World, fixed: dict[str, str]) -> tuple[Chosen | None, Check
             found = f"{name} is {now[name]}, but this home was begun with {was}"
             return chosen, Check("settings", "error", found, "set it back or choose another home with --home")
     return chosen, Check("settings", "ok", f"valid; prices: {chosen.source}")
+
+
+def _calendar(read: Reader | None, chosen: Chosen | None, world: World) -> Check:
+    if chosen is not None and chosen.calendar is None:
+        return Check("calendar", "ok", "none is needed: on sample prices it is always the close of their last session")
+    now = world.utc()
+    if read is None or chosen is None or (found := market(read, chosen.calendar, now)) is None:
+        return Check("calendar", "warning", "cannot be known without settings and database", "see to those first")
+    if found.state == "unknown" and found.horizon is None:
+        return Check("calendar", "warning", described(found), "`run.py once` works it out")
+    if found.state == "unknown":
+        return Check(
+            "calendar", "error", described(found), "`run.py once` works it out anew; a newer release knows more"
+        )
+    today = dt.datetime.fromtimestamp(now // 10**6, dt.UTC).date()
+    if found.horizon is not None and found.horizon - today < ENOUGH:
+        return Check("calendar", "warning", described(found), "`run.py once` works it out anew; see whether it goes on")
+    return Check("calendar", "ok", described(found))
 
 
 def _price(asking: Asking) -> Check:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from actors.console import calendars
 from actors.console.access import Access
 from actors.console.asking import NOT_AGREED, Mode, prepare, profile, terms
 from messages.claude import Cause
@@ -58,6 +59,7 @@ def begin(access: Access, asked: Asked) -> CorrelationId:
             "nothing is held and nothing is watched: import holdings with `run.py import FILE`, "
             "or set watch under [research] in desk.toml"
         )
+    calendars.refresh(access)
     refresh(access, symbols)
     if asked.claude != "off" and not terms(access, len(symbols)).agreed:
         raise RoundFailed(NOT_AGREED)

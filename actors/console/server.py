@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from actors.console import asking, backups, claude, queues, rounds, talking, trading, views
+from actors.console import asking, backups, calendars, claude, queues, rounds, talking, trading, views
 from actors.console.access import Access, DeskFailed, DeskRefused
 from actors.console.asking import Mode
 from actors.console.encoding import encoded
@@ -70,7 +70,8 @@ def application(access: Access, home: Home) -> Starlette:
         actors = tuple(
             views.ActorState(each.actor, each.state.value, each.waiting, each.cause) for each in access.system.observe()
         )
-        return views.status(access.read, str(home.path), source, os.getpid(), actors, access.operations.held)
+        market = calendars.market(access.read, access.calendar, access.system.clock.utc())
+        return views.status(access.read, str(home.path), source, os.getpid(), actors, access.operations.held, market)
 
     def list_tasks(request: Request, body: bytes) -> object:
         limit = request.query_params.get("limit", "20")

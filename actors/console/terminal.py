@@ -15,6 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from actors.console.asking import SENT, Mode, Terms
+from actors.console.calendars import described
 from actors.console.doors import Door
 from actors.console.encoding import encoded
 from actors.console.report import Recommendation, Report
@@ -223,6 +224,8 @@ def print_status(status: Status) -> None:
     """The desk at a glance."""
     running = f"running as process {status.pid}" if status.pid else "not running"
     line(f"Desk {status.home}: {running}; prices: {status.source}")
+    if status.market:
+        line(f"Market: {described(status.market)}")
     if status.held:
         line(f"Nothing is committed, and trading is HALTED, until this is mended: {status.held}")
     table = grid("", "queue", "tasks")

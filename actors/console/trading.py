@@ -5,6 +5,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final, Literal, Protocol
 
+from actors.console import calendars
 from actors.console.access import Access
 from actors.console.views import SHORTEST, NotFound, Why, why
 from actors.domain import mandates as allowing
@@ -90,6 +91,7 @@ def say(access: Access, what: What, of: str, reason: str = "") -> Said:
     id_ = find(access.read, of).id
     match what:
         case "approve":
+            calendars.refresh(access)
             return access.ask(Said, access.trading, partial(Approve, id_))
         case "reject":
             if not reason.strip():

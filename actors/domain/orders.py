@@ -43,14 +43,6 @@ class Code(StrEnum):
     MANDATE = "mandate"
 
 
-class Session(StrEnum):
-    """Whether the market is open; UNKNOWN where there is no calendar that says so."""
-
-    OPEN = "open"
-    CLOSED = "closed"
-    UNKNOWN = "unknown"
-
-
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What an order may not go beyond; `max_` with a share of the equity where no unit is said.
@@ -149,7 +141,6 @@ class Standing:
     working: tuple[Working, ...]
     quote: Quote | None
     today: dt.date
-    session: Session
     day_start: Decimal
     peak: Decimal
     orders_today: int

@@ -3,15 +3,16 @@
 An order is *reducing* where it brings a position towards zero and, with the open orders of its side, not past it: a
 SELL of what is held, or a BUY that covers what is short. Which checks apply to which orders:
 
-every order            quantity, price, unknown_symbol, trading_state (HALTED), calendar_unknown, market_closed,
-                       stale_price, price_collar, duplicate, orders_a_day, orders_a_minute, conviction of its call
+every order            quantity, price, unknown_symbol, trading_state (HALTED), stale_price, price_collar, duplicate,
+                       orders_a_day, orders_a_minute, conviction of its call
 every SELL             short
 every BUY              cash
 all but reducing ones  trading_state (REDUCING), daily_loss, drawdown, position, symbol_after_fill, sector, gross, net;
                        conviction also where the order stands on no call
 
 So what reduces a position is not denied by a limit that this improves, however far beyond it things are. A limit is
-kept where the figure is at most the limit. All shares are of the equity. `mandate` is said by `actors.domain.mandates`.
+kept where the figure is at most the limit. All shares are of the equity. `mandate` is said by `actors.domain.mandates`;
+`calendar_unknown`, `market_closed` and, where there is a calendar, `stale_price` by `actors.domain.hours`.
 """
 
 from decimal import Decimal, localcontext
@@ -27,7 +28,6 @@ from actors.domain.orders import (
     Limits,
     Proposal,
     Quote,
-    Session,
     Standing,
     named,
     reserve,
@@ -127,13 +127,6 @@ def _market(order: Proposal, limits: Limits, at: Standing, quote: Quote) -> Deni
         return Denied(
             Code.TRADING_STATE, f"{named(order)}: trading is HALTED, and nothing is sent; resume it to send orders"
         )
-    if at.session is Session.UNKNOWN:
-        return Denied(
-            Code.CALENDAR_UNKNOWN,
-            f"{named(order)}: no calendar says whether the market is open on {at.today}; refresh it, and order then",
-        )
-    if at.session is Session.CLOSED:
-        return Denied(Code.MARKET_CLOSED, f"{named(order)}: the market is closed on {at.today}; order when it is open")
     age = (at.today - quote.session).days
     if not quote.price.is_finite() or not 0 < quote.price < _MOST:
         why = f"the last price is {quote.price:.12g}"

@@ -1,4 +1,4 @@
-"""The market coordinator: which bars the desk believes."""
+"""The market coordinator: which bars the desk believes, and which sector a symbol is of."""
 
 import datetime as dt
 from typing import assert_never
@@ -9,7 +9,7 @@ from messages import market
 from messages.addresses import Ref, Refused
 from messages.market import Bars, Fetch, Fetched
 from messages.tasks import Finished, RefreshBars, Run
-from storage import bars
+from storage import bars, sectors
 from storage.connections import Reader
 
 FETCH_WITHIN = 60.0
@@ -43,7 +43,8 @@ class MarketCoordinator:
     def _check(self, run: Run, fetched: Fetched) -> None:
         found = fault(fetched.bars) or self._to_come(fetched.bars)
         if found is None:
-            changes = bars.replace(self._read, fetched.symbol, fetched.bars)
+            symbol, read = fetched.symbol, self._read
+            changes = *bars.replace(read, symbol, fetched.bars), *sectors.replace(read, symbol, fetched.sector)
             run.reply_to.tell(Finished(run.lease, changes))
         else:
             place = f"{fetched.place} line {fetched.first_line + found.row}"

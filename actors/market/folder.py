@@ -1,10 +1,11 @@
-"""The csv source: a person's folder with one file of daily prices for each symbol."""
+"""The csv source: a person's folder with one file of daily prices for each symbol, and one that names sectors."""
 
 import re
 from pathlib import Path
 from typing import Final, assert_never
 
 from actors.domain.rows import BadRows
+from actors.market import sectors
 from actors.market.prices import BadPrices, parse
 from messages import market
 from messages.market import Fetch, Fetched, Resolve, Resolved
@@ -58,7 +59,12 @@ class FolderSource:
         if path is None:
             raise BadPrices(f"folder {self._folder}: has no {fetch.symbol}.csv; put it there")
         bars = parse(read_text(path, LARGEST, "prices of one symbol"), str(path))
-        return Fetched(fetch.reply_to.about, fetch.symbol, bars, str(path), 2)
+        return Fetched(fetch.reply_to.about, fetch.symbol, bars, str(path), 2, self._sectors().get(fetch.symbol))
+
+    def _sectors(self) -> dict[Symbol, str]:
+        """None where a person has named none."""
+        path = self._folder / sectors.FILE
+        return sectors.parse(read_text(path, LARGEST, "sectors"), str(path)) if path.exists() else {}
 
     def _files(self) -> dict[str, Path]:
         try:
@@ -69,7 +75,7 @@ class FolderSource:
             ) from error
         files = dict[str, Path]()
         for path in found:
-            named = path.suffix.lower() == ".csv" and NAME.fullmatch(path.stem)
+            named = path.suffix.lower() == ".csv" and NAME.fullmatch(path.stem) and path.name != sectors.FILE
             if named and (other := files.setdefault(path.stem.upper(), path)) is not path:
                 raise BadPrices(f"folder {self._folder}: has both {other.name} and {path.name}; keep one of them")
         return files

@@ -5,12 +5,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final, assert_never
 
+from actors.market import sectors
 from actors.market.prices import bars
 from messages import market
 from messages.market import Bars, Fetch, Fetched, Resolve, Resolved
 from messages.values import Symbol
 
 PRICES: Final = Path(__file__).parents[2] / "storage" / "sample" / "prices.csv.gz"
+SECTORS: Final = PRICES.with_name(sectors.FILE)
 WIDTH: Final = 7
 
 
@@ -18,7 +20,7 @@ class SampleSource:
     """Owns the sample prices, read once. Their provenance and licence stand beside the file."""
 
     def __init__(self) -> None:
-        self._bars = dict[Symbol, Bars]()
+        self._bars, self._sectors = dict[Symbol, Bars](), dict[Symbol, str]()
 
     def on_receive(self, message: market.SourceMessage) -> None:
         """The whole protocol."""
@@ -40,12 +42,12 @@ class SampleSource:
             names = ", ".join(sorted(self._all()))
             fetch.reply_to.refuse("invalid", f"the sample prices have no {fetch.symbol}; they have {names}")
         else:
-            fetch.reply_to.tell(
-                Fetched(fetch.reply_to.about, fetch.symbol, found, f"sample prices of {fetch.symbol}", 1)
-            )
+            place, sector = f"sample prices of {fetch.symbol}", self._sectors.get(fetch.symbol)
+            fetch.reply_to.tell(Fetched(fetch.reply_to.about, fetch.symbol, found, place, 1, sector))
 
     def _all(self) -> dict[Symbol, Bars]:
         if not self._bars:
+            self._sectors = sectors.parse(SECTORS.read_text("utf-8"), SECTORS.name)
             with gzip.open(PRICES, "rt", encoding="utf-8") as lines:
                 next(lines)
                 rows = [line.rstrip("\n").split(",") for line in lines]

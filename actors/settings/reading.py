@@ -36,7 +36,10 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings, checked. `folder` is absolute; `grace` is in seconds, `keep_tasks` in days."""
+    """All settings, checked. `folder` is absolute; `grace` is in seconds, `keep_tasks` in days.
+
+    `calendar` is the exchange's, None on sample prices: there it is always the close of their last session.
+    """
 
     currency: str = "USD"
     grace: float = 10.0
@@ -53,6 +56,7 @@ class Settings:
     backups: int = 7
     trading: TradingTerms = field(default_factory=TradingTerms)
     risk: Limits = field(default_factory=Limits)
+    calendar: str | None = None
 
 
 def load(home: Home) -> Settings:

@@ -19,6 +19,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from actors.domain.figures import plain
+from actors.settings.exchanges import NAMES
 from actors.settings.numbers import Number
 from actors.settings.reading import PREFIX, BadSettings, Cluster, Settings
 from actors.settings.trading import ALSO_ASCENDING, Risk, Trading, limits, never_buys, terms
@@ -34,10 +35,19 @@ class _Desk(BaseModel):
     grace: Annotated[float, Field(ge=1, le=300)] = 10.0
 
 
+def _exchange(name: str) -> str:
+    if name not in NAMES:
+        raise PydanticCustomError(
+            "calendar", "is no exchange's calendar; there are {names}", {"names": ", ".join(NAMES)}
+        )
+    return name
+
+
 class _Market(BaseModel):
     model_config = _STRICT
     source: Literal["sample", "csv"] = "sample"
     folder: Path = Path("prices")
+    calendar: Annotated[str, AfterValidator(_exchange)] = "XNYS"
 
 
 class _Research(BaseModel):
@@ -185,6 +195,7 @@ def checked(written: dict[str, Any], variables: Mapping[str, str], home: Home) -
         grace=schema.desk.grace,
         source=schema.market.source,
         folder=home.path / schema.market.folder,
+        calendar=None if schema.market.source == "sample" else schema.market.calendar,
         watch=schema.research.watch,
         threads=schema.workers.threads,
         processes=schema.workers.processes,

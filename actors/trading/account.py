@@ -62,7 +62,7 @@ class Account:
 
     def __init__(self, me: Me[Any], books: Books, to: Ref[broker.Request], judge: Judge, read: Reader) -> None:
         self._me, self._books, self._to, self._judge, self._read = me, books, to, judge, read
-        self.booking = Booking(me, books, judge, read, self.halt)
+        self.booking, self._due = Booking(me, books, judge, read, self.halt), set[ClientId]()
 
     # One order
 
@@ -104,7 +104,9 @@ class Account:
 
     def _later(self, order: Order) -> None:
         self._books.busy.pop(order.id, None)
-        self._me.after(RESOLVE_AFTER, Resolve(order.id))
+        if order.id not in self._due:
+            self._due.add(order.id)
+            self._me.after(RESOLVE_AFTER, Resolve(order.id))
 
     def withdraw(
         self,
@@ -120,6 +122,11 @@ class Account:
 
         self._ask(order, partial(broker.Withdraw, order.id), withdrawn, refused)
 
+    def resolve_due(self, id_: ClientId) -> None:
+        """The time that was set for it has come; there is one for each order."""
+        self._due.discard(id_)
+        self.resolve(id_)
+
     def resolve(self, id_: ClientId) -> None:
         """Look it up, if it is not known yet whether the broker has it."""
         order = orders.by_id(self._read, id_)
@@ -132,7 +139,10 @@ class Account:
         sent.then(seen)
 
     def absent(self, sent: Sent) -> None:
-        """The broker does not have it: what held when it was approved must hold now, or it is not sent any more."""
+        """The broker does not have it: what held when it was approved must hold now, or it is not sent any more.
+
+        For the market it waits: that opens again.
+        """
         order = sent.order
         self._books.busy.pop(order.id, None)
         if order.state is OrderState.APPROVED:
@@ -143,11 +153,17 @@ class Account:
         sent.refused(Refused(sent, "invalid", why))
 
     def _recheck(self, *those: Order) -> None:
-        denied = self._judge.stand(those, self._books.busy.values(), self._me.clock.utc())
+        now = self._me.clock.utc()
+        denied = self._judge.stand(those, self._books.busy.values(), now)
+        going = list[Order]()
         for order in those:
             if order.id in denied:
                 self._not_sent(order, OrderState.DENIED, denied[order.id])
-        self._send([order for order in those if order.id not in denied])
+            elif self._judge.closed(order, now) is not None:
+                self._books.busy.pop(order.id, None)  # it is looked at again with each tick
+            else:
+                going.append(order)
+        self._send(going)
 
     def _not_sent(self, order: Order, to: OrderState, why: str) -> None:
         """Unless it was after all: then its fills say more, and may be on their way to the disk."""

@@ -1,5 +1,6 @@
 """The trading coordinator: the only one to write ledger and orders."""
 
+from collections import deque
 from functools import partial
 from typing import Any, Final, assert_never
 
@@ -74,7 +75,7 @@ class TradingCoordinator:
             case Run(work=StageOrder()):
                 self._staging.add(message)
             case Run(work=Reconcile()):
-                self._account.look(message)
+                self._reconcile(message)
             case Run():
                 raise TypeError(f"task {message.lease.task}: {type(message.work).__name__} is not trading's")
             case Approve():
@@ -102,7 +103,7 @@ class TradingCoordinator:
             case Refused(Looked() as looked):
                 self._account.not_viewed(looked, message)
             case Resolve(order):
-                self._account.resolve(order)
+                self._account.resolve_due(order)
             case _Tick():
                 self._tick()
             case WritesHeld(why):
@@ -144,6 +145,7 @@ class TradingCoordinator:
         self._account.booking.begun += 1  # a look at the broker from before it is of other books
 
         def opened(rows: Returned) -> None:
+            self._account.booking.begun += 1
             asked.reply_to.tell(Imported(typed(tuple[int], rows[-2])[0][0]))
 
         self._books.write((*statements, orders.forget_days()), opened, partial(pass_on, asked.reply_to))
@@ -204,12 +206,40 @@ class TradingCoordinator:
                 self._books.move(order, OrderState.EXPIRED, "nobody has approved it in time", lambda: None)
             if order.state is OrderState.APPROVED:  # what was to be written of it may not have been
                 self._account.resolve(order.id)
+        self._go_on(self._waiting())
         today, equity = self._judge.today, self._judge.equity()
         if today is not None and equity > 0:  # before anything is imported there is nothing to lose
             settle = ledger.settle(self._judge.broker, today, SETTLING, now)
             self._books.write((settle, orders.note_day(today, equity)), lambda rows: self._watch())
         self._account.cancel_if_halted()
         self._account.look(None)
+
+    def _reconcile(self, run: Run) -> None:
+        """There may be new prices, too."""
+        self._go_on(self._waiting())
+        self._account.look(run)
+
+    def _waiting(self) -> deque[ClientId]:
+        return deque(each.id for each in orders.outstanding(self._read) if each.waits_under is not None)
+
+    def _go_on(self, waiting: deque[ClientId]) -> None:
+        """Send what waits for the market under a mandate, one after the other: the next counts the one before it."""
+        while waiting:
+            order, now = orders.by_id(self._read, waiting.popleft()), self._me.clock.utc()
+            if order is None or order.state is not OrderState.STAGED or order.expires_at <= now:
+                continue
+            if order.id in self._books.busy:  # it is being seen to
+                continue
+            judged = self._judge.waiting(order, self._books.busy.values(), now)
+            if judged.state is OrderState.APPROVED:
+                self._books.keep(judged, orders.approve(judged, now), partial(self._sent_one, judged, waiting))
+                return
+            if judged.why != order.why:
+                self._books.move(order, OrderState.STAGED, judged.why, lambda: None)
+
+    def _sent_one(self, order: Order, waiting: deque[ClientId]) -> None:
+        self._account.send(order)
+        self._go_on(waiting)
 
     def _watch(self) -> None:
         if (why := self._judge.lost()) is not None:

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
+from actors.domain import hours, risk, sizing, trading_state
 from actors.domain import mandates as allowing
-from actors.domain import risk, sizing, trading_state
-from actors.domain.orders import Denied, Limits, Proposal, Quote, Session, Stake, Standing, Working
+from actors.domain.orders import Denied, Limits, Proposal, Quote, Stake, Standing, Working
 from actors.domain.sizing import Have, Unwanted
 from actors.trading.pace import Pace, Sent
 from messages.broker import ClientId, Execution, InForce, Kind, Side, Ticket, View
 from messages.research import Decision
 from messages.trading import Held, Order, OrderState, TradingState, TradingTerms
 from messages.values import Symbol
-from storage import bars, decisions, ledger, mandates, orders
+from storage import bars, calendars, decisions, ledger, mandates, orders, sectors
 from storage.connections import Reader
 from storage.mandates import KeptMandate
 from storage.orders import Outstanding
@@ -48,12 +48,19 @@ class Sight:
     reserved: Decimal = Decimal(0)
     working: dict[ClientId, Working] = field(default_factory=dict[ClientId, Working])
     by_symbol: dict[Symbol, list[Outstanding]] = field(default_factory=dict[Symbol, list[Outstanding]])
+    waiting: set[ClientId] = field(default_factory=set[ClientId])
 
     def put(self, order: Outstanding) -> None:
         """It is open."""
         self.reserved += order.cash
         self.working[order.id] = Working(order.symbol, order.side, order.left, order.price, ENTRY, order.leg_of or "")
         self.by_symbol.setdefault(order.symbol, []).append(order)
+        if self.mandate is not None and order.waits_under == self.mandate.hash:
+            self.waiting.add(order.id)
+
+    def under_mandate(self, order: Order) -> int:
+        """How many others were approved by the mandate within a day, or wait for the market under it."""
+        return self.sent.mandate + len(self.waiting - {order.id})
 
     def beside(self, order: Order) -> tuple[tuple[Working, ...], Decimal]:
         """The open orders that count beside this one, and the cash reserved for them.
@@ -77,7 +84,11 @@ class Sight:
 
 
 class Judge:
-    """Decides on what is stored, and on orders that are not on disk yet; changes nothing."""
+    """Decides on what is stored, and on orders that are not on disk yet; changes nothing.
+
+    `calendar` says when the market is open, None where the market's time is that of its bars, as of the sample: it
+    stands still at their last close.
+    """
 
     def __init__(
         self,
@@ -85,8 +96,10 @@ class Judge:
         terms: TradingTerms,
         limits: Limits,
         halted: Callable[[], str | None],
+        calendar: str | None,
     ) -> None:
         self._read, self._terms, self._limits, self._halted = read, terms, limits, halted
+        self._calendar = calendar
         self.broker, self.reconcile_every = terms.broker, terms.reconcile_minutes * 60.0
         self._quotes, self._seen = dict[Symbol, Quote](), dict[Symbol, tuple[int, bytes]]()
         self._pace = Pace()
@@ -94,19 +107,19 @@ class Judge:
     def drafts(self, ids: Collection[str], busy: Collection[Order], now: int) -> dict[str, Order]:
         """The orders of these decisions, staged, or denied with the reason; of what there is no decision there is none.
 
-        Each is judged as if those before it were kept.
+        Each is judged as if those before it were kept, whether or not the market is open: under a mandate it waits.
         """
         found, records = dict[str, Order](), decisions.by_ids(self._read, ids)
-        at = self._sight(busy, now)
+        at, expires = self._sight(busy, now), self._expires(now)
         for record in (records[id_] for id_ in ids if id_ in records):
             decision = record.decision
             side = Side.BUY if decision.action == "BUY" else Side.SELL
             ticket = Ticket(orders.client_id(record.id, ENTRY), decision.symbol, side, Decimal(0))
             order = Order(
                 ticket, record.id, record.correlation_id, self.broker, OrderState.STAGED, Decimal(0), Decimal(0), "",
-                now, now + self._terms.approval_hours * 60 * orders.MINUTE,
+                now, expires,
             )  # fmt: skip
-            found[record.id] = self._judged(order, decision, at, now)
+            found[record.id] = self._when_open(self._judged(order, decision, at, now), now)
             at.add(found[record.id])
         return found
 
@@ -117,15 +130,20 @@ class Judge:
         at = self._sight(busy, now)
         judged = self._judged(order, self._decision(order), at, now)
         if judged.state in {OrderState.STAGED, OrderState.APPROVED}:
+            if (why := self.closed(judged, now)) is not None:
+                return replace(judged, state=OrderState.STAGED, approved_by=None, why=why)
             return replace(judged, state=OrderState.APPROVED, approved_by="person", mandate=None)
         if at.state is not TradingState.ACTIVE:
             return replace(judged, state=OrderState.STAGED)  # it may be asked for again when trading goes on
         return judged
 
     def stand(self, those: Collection[Order], busy: Collection[Order], now: int) -> dict[ClientId, str]:
-        """Why approved orders may not be sent, of those that may not; they may be smaller no more, only not at all."""
+        """Why approved orders may not be sent, of those that may not; they may be smaller no more, only not at all.
+
+        Limits of a day and a minute were looked at when they were approved, and count them since.
+        """
         found = dict[ClientId, str]()
-        at = self._sight(busy, now)
+        at = replace(self._sight(busy, now), sent=Sent(0, 0, 0))
         for order in those:
             proposal = _proposal(order.ticket, self._decision(order).conviction)
             if (lapsed := _lapsed(order, at.mandate, now)) is not None:
@@ -133,6 +151,19 @@ class Judge:
             elif isinstance(verdict := risk.check(proposal, self._limits, self._standing(order, at)), Denied):
                 found[order.id] = _why(verdict)
         return found
+
+    def waiting(self, order: Order, busy: Collection[Order], now: int) -> Order:
+        """An order that waits for the market under a mandate, as things stand now: approved, or staged with the reason.
+
+        Whatever stands against it may pass before it expires.
+        """
+        judged = self._when_open(self._judged(order, self._decision(order), self._sight(busy, now), now), now)
+        return judged if judged.state is OrderState.APPROVED else replace(judged, state=OrderState.STAGED)
+
+    def closed(self, order: Order, now: int) -> str | None:
+        """Why the market does not let this order go now, if so."""
+        denied = self._closed(order, now)
+        return None if denied is None else _why(denied)
 
     def wrong(self, order: Order, execution: Execution) -> str | None:
         """Why this execution cannot be one of this order."""
@@ -200,7 +231,7 @@ class Judge:
             return replace(order, ticket=ticket, price=price, state=OrderState.DENIED, why=_why(verdict))
         allowed = ", ".join(f"{bound} {quantity:f}" for bound, quantity in sized.allowed.items())
         sized_by = f"sized by {sized.bound} ({allowed})"
-        lacks = self._lacks(proposal, at, now)
+        lacks = self._lacks(proposal, order, at, now)
         if lacks is not None or at.mandate is None:
             return replace(order, ticket=ticket, price=price, why=f"{sized_by}{lacks or ''}")
         return replace(
@@ -208,7 +239,7 @@ class Judge:
             mandate=at.mandate.hash,
         )  # fmt: skip
 
-    def _lacks(self, proposal: Proposal, at: Sight, now: int) -> str | None:
+    def _lacks(self, proposal: Proposal, order: Order, at: Sight, now: int) -> str | None:
         """Why it is not approved without a person's yes, though a person has allowed some of that beforehand."""
         kept, quote = at.mandate, at.market.quotes.get(proposal.symbol)
         if kept is None or quote is None:
@@ -217,8 +248,27 @@ class Judge:
             mandate = allowing.read(kept.text, kept.hash)
         except allowing.BadMandate as error:
             return f"; {error}"
-        denied = allowing.allows(mandate, proposal, quote, at.sent.mandate, now)
+        denied = allowing.allows(mandate, proposal, quote, at.under_mandate(order), now)
         return None if denied is None else f"; {denied.sentence}"
+
+    def _when_open(self, order: Order, now: int) -> Order:
+        """The same, if the market lets it go; else staged. The mandate stays with what waits under it."""
+        if order.state is OrderState.DENIED or (denied := self._closed(order, now)) is None:
+            return order
+        return replace(order, state=OrderState.STAGED, approved_by=None, why=f"{order.why}; {denied.sentence}")
+
+    def _closed(self, order: Order, now: int) -> Denied | None:
+        quote = None if self._calendar is None else self._look().quotes.get(order.ticket.symbol)
+        if self._calendar is None or quote is None:
+            return None
+        return hours.closed(_proposal(order.ticket, None), quote, self._hours(self._calendar, now))
+
+    def _expires(self, now: int) -> int:
+        end = now + self._terms.approval_hours * 60 * orders.MINUTE
+        return end if self._calendar is None else hours.deadline(self._hours(self._calendar, end))
+
+    def _hours(self, calendar: str, at: int) -> hours.Hours:
+        return hours.hours(calendar, calendars.around(self._read, calendar, at), at)
 
     def _decision(self, order: Order) -> Decision:
         record = decisions.by_id(self._read, order.decision)
@@ -261,13 +311,12 @@ class Judge:
             working=working,
             quote=quote,
             today=today,
-            session=Session.UNKNOWN if market.today is None else Session.OPEN,
             day_start=at.day_start,
             peak=at.peak,
             orders_today=at.sent.day,
             orders_last_minute=at.sent.minute,
             state=at.state,
-            sectors={},
+            sectors=sectors.beside(self._read, order.ticket.symbol),
         )
 
     def state(self) -> tuple[TradingState, str]:

@@ -7,15 +7,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
-from actors.domain import facts, returns, valuation
+from actors.domain import calendars, facts, returns, valuation
 from actors.domain.bars import last_session
 from actors.domain.rules import STALE_DAYS
 from actors.workers.places import Impossible
 from messages.database import Statement
 from messages.market import Bars
-from messages.tasks import Backup, ComputeFacts, Progressed, Run, ValuePortfolio, Work
+from messages.research import Sheet
+from messages.tasks import Backup, ComputeFacts, Progressed, RefreshCalendar, Run, ValuePortfolio, Work
+from messages.trading import Valuation
 from messages.values import CorrelationId, Symbol
 from storage import backups, bars, fact_sheets, ledger, valuations
+from storage import calendars as sessions
 from storage.connections import DatabaseUnusable, NotNow, Reader
 
 I = TypeVar("I")  # noqa: E741
@@ -44,7 +47,7 @@ class Job(Generic[I, O]):
     pure: bool
     load: Callable[[Known, Run], I]
     compute: Callable[[Sequence[I]], Sequence[O]]
-    effect: Callable[[O, CorrelationId, int], Statement] | None
+    effect: Callable[[O, CorrelationId, int], tuple[Statement, ...]] | None
 
 
 def _load_facts(known: Known, run: Run) -> facts.Inputs:
@@ -69,6 +72,11 @@ def _load_portfolio(known: Known, run: Run) -> valuation.Inputs:
         portfolio = {position.symbol: _bars(at, position.symbol, work.as_of) for position in held}
     closes = {symbol: _close(symbol, found, work.as_of) for symbol, found in portfolio.items()}
     return valuation.Inputs(work.as_of, known.currency, tuple(held), cash, closes, portfolio)
+
+
+def _load_calendar(known: Known, run: Run) -> calendars.Inputs:
+    work = run.expect(RefreshCalendar)
+    return calendars.Inputs(work.calendar, work.day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +112,22 @@ def _back_up(wanted: Sequence[_Copy]) -> list[None]:
     return [None] * len(wanted)
 
 
+def _keep_facts(sheet: Sheet, about: CorrelationId, now: int) -> tuple[Statement, ...]:
+    return (fact_sheets.insert(sheet, about, now),)
+
+
+def _keep_valuation(valued: Valuation, about: CorrelationId, now: int) -> tuple[Statement, ...]:
+    return (valuations.insert(valued, about, now),)
+
+
+def _keep_calendar(found: calendars.Sessions, about: CorrelationId, now: int) -> tuple[Statement, ...]:
+    return sessions.replace(found.calendar, found.days)
+
+
 JOBS: Final[dict[type[Work], Job[Any, Any]]] = {
-    ComputeFacts: Job(True, _load_facts, facts.compute, fact_sheets.insert),
-    ValuePortfolio: Job(True, _load_portfolio, valuation.compute, valuations.insert),
+    ComputeFacts: Job(True, _load_facts, facts.compute, _keep_facts),
+    ValuePortfolio: Job(True, _load_portfolio, valuation.compute, _keep_valuation),
+    RefreshCalendar: Job(True, _load_calendar, calendars.compute, _keep_calendar),
     Backup: Job(False, _load_backup, _back_up, None),
 }
 

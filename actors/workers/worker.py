@@ -72,7 +72,7 @@ class Worker:
             self._refuse(run, outcome)
             return
         try:
-            effects = () if job.effect is None else (job.effect(outcome.value, run.correlation_id, self._utc()),)
+            effects = () if job.effect is None else job.effect(outcome.value, run.correlation_id, self._utc())
         except Exception as error:
             self._refuse(run, failure(error))
         else:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import partial
 from random import Random
 
-from actors.domain.orders import Accepted, Limits, Proposal, Quote, Session, Stake, Standing
+from actors.domain.orders import Accepted, Limits, Proposal, Quote, Stake, Standing
 from actors.domain.risk import check
 from messages.broker import Side
 from messages.trading import TradingState
@@ -47,7 +47,6 @@ def standing(positions: int) -> Standing:
         working=(),
         quote=Quote(held[Symbol("S0")].price, TODAY, Decimal(1_000_000)),
         today=TODAY,
-        session=Session.OPEN,
         day_start=equity,
         peak=equity,
         orders_today=0,

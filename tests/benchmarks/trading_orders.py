@@ -88,7 +88,7 @@ class Desk:
         self.read = Reader(home.database)
         self.writer, self.trading = Ref[database.Message]("database"), Ref[Message]("trading")
         self.broker = Ref[broker.Request]("broker")
-        judge = Judge(self.read, TERMS, LIMITS, home.halted)
+        judge = Judge(self.read, TERMS, LIMITS, home.halted, None)
         self.system = System(hooks=CountingHooks(), flush=lambda settled: self.writer.tell(Write((), settled)))
         add = self.system.add
         add(self.writer, lambda me: DatabaseWriter(me, home, {}, Operations()), STOP_DESK)

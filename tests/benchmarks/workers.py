@@ -60,8 +60,8 @@ def _untold(_: Progressed) -> None:
     return None
 
 
-def _keep(value: object, correlation_id: CorrelationId, now: int) -> Statement:
-    return KEPT
+def _keep(value: object, correlation_id: CorrelationId, now: int) -> tuple[Statement, ...]:
+    return (KEPT,)
 
 
 def _wait(wanted: Sequence[None]) -> list[None]:

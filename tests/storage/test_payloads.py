@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from messages.research import Action, Decision, Fact, Inquiry, Missing, Sheet
-from messages.tasks import ComputeFacts, Recommend, RefreshBars, ValuePortfolio, Work
+from messages.tasks import ComputeFacts, Recommend, RefreshBars, RefreshCalendar, ValuePortfolio, Work
 from messages.trading import PortfolioReturns, Position, Valuation
 from messages.values import Symbol
 from storage.payloads import Undecodable, decode, decode_work, encode, encode_work
@@ -18,6 +18,7 @@ from storage.payloads import Undecodable, decode, decode_work, encode, encode_wo
 AAPL, DAY = Symbol("AAPL"), dt.date(2013, 3, 1)
 WORK: list[tuple[Work, str, int, str]] = [
     (RefreshBars(AAPL), "refresh_bars", 1, '{"symbol":"AAPL"}'),
+    (RefreshCalendar("XNYS", DAY), "refresh_calendar", 1, '{"calendar":"XNYS","day":"2013-03-01"}'),
     (ValuePortfolio(DAY), "value_portfolio", 1, '{"as_of":"2013-03-01"}'),
     (ComputeFacts(AAPL, DAY), "facts", 1, '{"symbol":"AAPL","as_of":"2013-03-01"}'),
     (

@@ -22,8 +22,8 @@ WORLD = World(
     Settings, lambda: "sdk 1 with program 2", lambda asking: "a test", "http://127.0.0.1:9", lambda _: "/bin/x"
 )
 NAMES = [
-    "Python", "home", "lock", "disk", "database", "books", "settings", "price", "launcher", "program", "login",
-    "consent", "breaker",
+    "Python", "home", "lock", "disk", "database", "books", "settings", "calendar", "price", "launcher", "program",
+    "login", "consent", "breaker",
 ]  # fmt: skip
 
 

@@ -19,7 +19,6 @@ from actors.domain.orders import (
     Limits,
     Proposal,
     Quote,
-    Session,
     Stake,
     Standing,
     Working,
@@ -138,8 +137,6 @@ BORDERS: list[tuple[Code, str, tuple[Proposal, Limits, Standing], tuple[Proposal
         (replace(BUY, quantity=d("20")), SHORT, replace(HELD_SHORT, state=TradingState.REDUCING)),
         (replace(BUY, quantity=d("21")), SHORT, replace(HELD_SHORT, state=TradingState.REDUCING)),
     ),
-    (Code.MARKET_CLOSED, "the session", (BUY, LIMITS, AT), (BUY, LIMITS, replace(AT, session=Session.CLOSED))),
-    (Code.CALENDAR_UNKNOWN, "the session", (BUY, LIMITS, AT), (BUY, LIMITS, replace(AT, session=Session.UNKNOWN))),
     (
         Code.STALE_PRICE, "the age",
         (BUY, LIMITS, replace(AT, quote=quote("100", TODAY - dt.timedelta(4)))),
@@ -328,7 +325,7 @@ def test_each_check_lets_through_up_to_its_border_and_denies_beyond_it(
 
 
 def test_the_borders_cover_all_codes_but_the_mandates() -> None:
-    assert {row[0] for row in BORDERS} == set(Code) - {Code.MANDATE}
+    assert {row[0] for row in BORDERS} == set(Code) - {Code.MANDATE, Code.CALENDAR_UNKNOWN, Code.MARKET_CLOSED}
 
 
 def test_each_denial_names_the_order_figure_and_limit_and_what_to_do_in_one_sentence() -> None:

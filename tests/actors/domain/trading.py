@@ -3,7 +3,7 @@
 import datetime as dt
 from decimal import Decimal
 
-from actors.domain.orders import Limits, Proposal, Quote, Session, Stake, Standing
+from actors.domain.orders import Limits, Proposal, Quote, Stake, Standing
 from messages.broker import Side
 from messages.trading import TradingState
 from messages.values import Symbol
@@ -20,7 +20,6 @@ AT = Standing(
     working=(),
     quote=Quote(Decimal(100), TODAY, Decimal(1_000_000)),
     today=TODAY,
-    session=Session.OPEN,
     day_start=Decimal(100_000),
     peak=Decimal(100_000),
     orders_today=0,

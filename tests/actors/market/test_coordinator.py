@@ -34,13 +34,13 @@ class Market:
         self.system.add(self.ref, lambda me: MarketCoordinator(me, self.source.ref, self.read))
         self.system.start()
 
-    def refresh(self, *lines: str) -> Finished | Refused:
+    def refresh(self, *lines: str, sector: str | None = None) -> Finished | Refused:
         """Run the task; the source has these lines."""
         probe = self.run()
         asked = self.source.received[-1]
         assert isinstance(asked, Fetch)
         found = parse("\n".join([HEADER, *lines]), "AAPL.csv")
-        asked.reply_to.tell(Fetched(asked.reply_to.about, asked.symbol, found, "AAPL.csv", 2))
+        asked.reply_to.tell(Fetched(asked.reply_to.about, asked.symbol, found, "AAPL.csv", 2, sector))
         self.system.settle()
         return probe.received[0]
 

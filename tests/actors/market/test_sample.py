@@ -50,6 +50,14 @@ def test_all_rows_are_there_up_to_the_day_that_every_print_names(
     assert np.array_equal(bars.close, bars.adj_close) == (symbol == "FB")  # which has neither split nor paid
 
 
+@pytest.mark.parametrize("symbol", ["AAPL", "FB", "GOOG", "IBM", "MSFT"])
+def test_all_five_were_of_one_sector_in_2013(source: Ref[SourceMessage], symbol: str) -> None:
+    fetched = fetch(source, symbol)
+
+    assert isinstance(fetched, Fetched)
+    assert fetched.sector == "Information Technology"
+
+
 def test_another_symbol_is_refused_and_the_five_are_named(source: Ref[SourceMessage]) -> None:
     assert fetch(source, "TSLA") == Refused(
         "probe", "invalid", "the sample prices have no TSLA; they have AAPL, FB, GOOG, IBM, MSFT"

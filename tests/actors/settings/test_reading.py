@@ -49,6 +49,7 @@ def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
         [market]
         source = "csv"
         folder = "{tmp_path}"
+        calendar = "XTSE"
         [research]
         watch = ["aapl", "IBM"]
         [workers]
@@ -129,8 +130,16 @@ def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
     )  # fmt: skip
 
     assert load(home) == Settings(
-        "EUR", 2.5, "csv", tmp_path, ("aapl", "IBM"), 64, 3, 100, cluster, 0, 30, claude, 3, terms, limits
+        "EUR", 2.5, "csv", tmp_path, ("aapl", "IBM"), 64, 3, 100, cluster, 0, 30, claude, 3, terms, limits,
+        "XTSE",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("written", "calendar"), [("", None), ("source = 'csv'", "XNYS"), ("calendar = 'XLON'", None)])
+def test_only_prices_of_ones_own_go_by_a_calendar(home: Home, written: str, calendar: str | None) -> None:
+    home.settings.write_text(f"[market]\n{written}\n")
+
+    assert load(home).calendar == calendar
 
 
 AGREEING = [
@@ -297,6 +306,7 @@ FILES = [
             ("mode = 'on'", "is not a setting; there are model, max_usd_per_question, max_usd_per_round"),
         ]
     ),
+    ("[market]\ncalendar = 'NYSE'", "desk.toml: [market] calendar = 'NYSE': is no exchange's calendar; there are"),
     *(
         (f"[risk]\n{written}", f"desk.toml: [risk] {written}: {sentence}")
         for written, sentence in [

@@ -125,17 +125,25 @@ class StagedBroker:
 
 
 class Desk:
-    """One life of it; `exchange` and the home outlive it."""
+    """One life of it, from `at` seconds after 2013-03-01 on; `exchange` and the home outlive it."""
 
     def __init__(
-        self, home: Home, exchange: Exchange, terms: TradingTerms | None = None, seed: int | None = None
+        self,
+        home: Home,
+        exchange: Exchange,
+        terms: TradingTerms | None = None,
+        seed: int | None = None,
+        calendar: str | None = None,
+        at: float = 0.0,
+        limits: Limits | None = None,
     ) -> None:
         self.home, self.exchange = home, exchange
         self.system = TestSystem() if seed is None else TestSystem(seed)
+        self.system.manual.manual.now = at
         self.writer, self.ref = Ref[database.Message]("database"), Ref[Message]("trading")
         self.broker = Ref[broker.Request]("broker")
         self.read = Reader(home.database, self.system.clock.monotonic)
-        judge = Judge(self.read, terms or TradingTerms(), Limits(), home.halted)
+        judge = Judge(self.read, terms or TradingTerms(), limits or Limits(), home.halted, calendar)
         self.system.add(self.writer, lambda me: DatabaseWriter(me, home, {}, Operations()), STOP_DESK)
         self.system.add(self.broker, lambda me: StagedBroker(exchange, home.halted))
         self.system.add(

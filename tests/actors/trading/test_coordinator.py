@@ -42,7 +42,7 @@ class Books:
 def books(home: Home, writer: Ref[database.Message] | None = None) -> Books:
     system, ref, own = TestSystem(), Ref[Message]("trading"), Ref[database.Message]("database")
     read, to = Reader(home.database), Probe[broker.Request]("broker")
-    judge = Judge(read, TradingTerms(), Limits(), home.halted)
+    judge = Judge(read, TradingTerms(), Limits(), home.halted, None)
     system.add(own, lambda me: DatabaseWriter(me, home, {}, Operations()), STOP_DESK)
     system.add(ref, lambda me: TradingCoordinator(me, writer or own, to.ref, judge, read), STOP_DESK)
     system.start()

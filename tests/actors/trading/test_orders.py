@@ -11,12 +11,13 @@ from actors.trading.account import ANSWER_WITHIN, RESOLVE_AFTER
 from messages.addresses import Refused
 from messages.broker import ClientId, Seen, Side, Stage
 from messages.research import Action
-from messages.tasks import Finished, StageOrder
-from messages.trading import Holding, OrderState, Reject, Said, SetState, TradingState, Withdraw
+from messages.tasks import Finished, Lease, Reconcile, Run, StageOrder
+from messages.trading import Holding, Import, Imported, OrderState, Reject, Said, SetState, TradingState, Withdraw
 from messages.values import CorrelationId, Symbol
 from storage import ledger, orders
 from storage.home import Home
 from tests.actors.trading.staged import AAPL, CASH, Desk, Exchange
+from tests.desks import StagedDesk
 
 TICK = 5 * 60.0
 
@@ -286,6 +287,21 @@ def test_a_difference_of_a_share_or_a_cent_halts_trading(home: Home) -> None:
         TradingState.HALTED,
         "reconciliation: paper has 99999.99 of cash, the books say 100000",
     )
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_an_import_that_comes_while_the_account_is_looked_at_is_no_difference(home: Home, seed: int) -> None:
+    desk = StagedDesk(home, seed=seed).start()
+    looked, imported = Probe[Finished | Refused](), Probe[Imported | Refused]()
+
+    desk.desk.trading.tell(Run(Lease(1, 1), Reconcile(), CorrelationId("c" * 32), looked))
+    holding = Holding(AAPL, Decimal(10), Decimal(100), None)
+    desk.desk.trading.tell(Import((holding,), CASH, "mine.csv", CorrelationId("d" * 32), imported))
+    desk.system.settle()
+
+    assert isinstance(imported.received[0], Imported)
+    assert isinstance(looked.received[0], Finished)
+    assert orders.state(desk.read, "paper") == (TradingState.ACTIVE, "")
 
 
 def test_an_order_that_ended_at_the_broker_ends_here(home: Home) -> None:

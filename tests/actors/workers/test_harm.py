@@ -33,8 +33,8 @@ def load(_known: Known, run: Run) -> tuple[str, object]:
     return how, int(what) if what.isdigit() else what
 
 
-def effect(value: object, _round: CorrelationId, _now: int) -> Statement:
-    return note(f"{value}")
+def effect(value: object, _round: CorrelationId, _now: int) -> tuple[Statement, ...]:
+    return (note(f"{value}"),)
 
 
 class Company:

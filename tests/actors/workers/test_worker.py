@@ -228,7 +228,7 @@ def test_what_nobody_waits_for_any_more_is_not_computed(crew: Crew, monkeypatch:
 def test_a_result_that_cannot_be_kept_is_refused_alone(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
     job = JOBS[ValuePortfolio]
 
-    def effect(value: Valuation, round_: CorrelationId, now: int) -> Statement:
+    def effect(value: Valuation, round_: CorrelationId, now: int) -> tuple[Statement, ...]:
         assert job.effect is not None
         return job.effect(value, round_, now // (value.as_of - DAY).days)
 
