@@ -8,6 +8,7 @@ from typing import Final
 
 from actors.domain import mandates as allowing
 from actors.domain import risk, sizing, trading_state
+from actors.domain.exposure import Exposure
 from actors.domain.orders import Accepted, Denied, Limits, Proposal, Quote, Session, Stake, Standing, Working
 from actors.domain.sizing import Have, Unwanted
 from actors.trading.pace import Pace, Sent
@@ -45,6 +46,8 @@ class Sight:
     state: TradingState
     mandate: KeptMandate | None
     sent: Sent
+    sectors: dict[Symbol, str]
+    exposure: Exposure | None = None
     reserved: Decimal = Decimal(0)
     working: dict[ClientId, Working] = field(default_factory=dict[ClientId, Working])
     by_symbol: dict[Symbol, list[Outstanding]] = field(default_factory=dict[Symbol, list[Outstanding]])
@@ -71,6 +74,8 @@ class Sight:
         """It was decided on, and is not on disk yet as it stands here."""
         if order.state not in orders.ENDED:
             self.put(orders.rest(order))
+            if self.exposure is not None:
+                self.exposure.add(self.working[order.id])
         if order.state is OrderState.APPROVED:
             by_mandate = self.mandate is not None and order.mandate == self.mandate.hash
             self.sent = Sent(self.sent.day + 1, self.sent.minute + 1, self.sent.mandate + by_mandate)
@@ -231,7 +236,7 @@ class Judge:
             sent = self._pace.read(read, now, None if mandate is None else mandate.hash)
             ended = orders.by_ids(read, [order.id for order in busy if order.id not in kept])
         stakes = {held.symbol: Stake(held.quantity, _price(market, held.symbol)) for held in positions}
-        sight = Sight(market, stakes, cash, equity, opened, max(peak, equity), state, mandate, sent)
+        sight = Sight(market, stakes, cash, equity, opened, max(peak, equity), state, mandate, sent, {})
         in_flight = {order.id: order for order in busy if order.id not in ended}
         for id_, each in kept.items():
             if id_ not in in_flight:
@@ -241,6 +246,7 @@ class Judge:
                 sight.put(orders.rest(order))
             else:
                 sight.add(order)
+        sight.exposure = Exposure(stakes, sight.working.values(), sight.sectors)
         return sight
 
     def _standing(self, order: Order, at: Sight) -> Standing:
@@ -261,7 +267,8 @@ class Judge:
             orders_today=at.sent.day,
             orders_last_minute=at.sent.minute,
             state=at.state,
-            sectors={},
+            sectors=at.sectors,
+            exposure=at.exposure,
         )
 
     def _look(self) -> Market:
