@@ -16,11 +16,11 @@ def replace(read: Reader, symbol: Symbol, sector: str | None) -> tuple[Statement
     return (Statement(sql, (symbol, sector)),)
 
 
-def beside(read: Reader, symbol: Symbol) -> dict[Symbol, str]:
-    """The symbols of this one's sector, itself included, each with that sector; none where it is not known."""
-    sql = """SELECT symbol, sector FROM symbol_sectors
-        WHERE sector = (SELECT sector FROM symbol_sectors WHERE symbol = ?)"""
-    return {Symbol(each): sector for each, sector in read.rows(tuple[str, str], sql, symbol)}
+def known(read: Reader) -> dict[Symbol, str]:
+    """The sector of each symbol of which it is known."""
+    return {
+        Symbol(each): name for each, name in read.rows(tuple[str, str], "SELECT symbol, sector FROM symbol_sectors")
+    }
 
 
 def _of(read: Reader, symbol: Symbol) -> str | None:

@@ -4,11 +4,12 @@ What open orders may still make of a position counts in full: a symbol's extent 
 its buying orders filled, and with its selling ones.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from actors.domain.figures import part, percent
-from actors.domain.orders import Code, Denied, Limits, Proposal, Quote, Standing, named, worth
+from actors.domain.orders import EXACT, Code, Denied, Limits, Proposal, Quote, Stake, Standing, Working, named, worth
 from messages.broker import Side
 from messages.values import Symbol
 
@@ -21,14 +22,79 @@ class _Reach:
     bought: Decimal = Decimal(0)
     sold: Decimal = Decimal(0)
 
+    def ends(self) -> tuple[Decimal, Decimal, Decimal]:
+        """What it may be at most, at least, and away from nothing."""
+        most, least = self.value + self.bought, self.value - self.sold
+        if not self.value.is_finite():
+            return most, least, abs(self.value)
+        return most, least, most if least >= 0 else max(abs(most), abs(least))
 
-@dataclass(frozen=True, slots=True)
-class _Sums:
-    """Over all symbols, filled orders included; `net` as far as it may go to the order's side."""
+    def add(self, side: Side, worth: Decimal) -> None:
+        """Take in an open order."""
+        if side is Side.BUY:
+            self.bought += worth
+        else:
+            self.sold += worth
 
-    gross: Decimal
-    net: Decimal
-    sector: Decimal
+
+class Exposure:
+    """What all that is held and ordered may come to, in sum and by sector: worked out once for many orders.
+
+    `most` is with all that buys filled, `least` with all that sells.
+    """
+
+    def __init__(
+        self, positions: Mapping[Symbol, Stake], working: Iterable[Working], sectors: Mapping[Symbol, str]
+    ) -> None:
+        self.sectors, self._values = sectors, dict[Symbol, Decimal]()
+        self.gross = self.most = self.least = Decimal(0)
+        self._within = dict[str, Decimal]()
+        with localcontext(EXACT):
+            self._reaches = _reaches(working)
+            net = short = Decimal(0)
+            for symbol, stake in positions.items():
+                self._values[symbol] = value = stake.quantity * stake.price
+                if symbol in self._reaches:
+                    self._reaches[symbol].value = value
+                    continue
+                net += value
+                if value.is_signed():  # half of what abs() and another sum take, in the one loop whose time counts
+                    short += value
+            self.gross, self.most, self.least = net - 2 * short, net, net
+            for symbol, reach in self._reaches.items():
+                self._count(symbol, reach, 1)
+
+    def add(self, other: Working) -> None:
+        """Another open order, which is of no group."""
+        with localcontext(EXACT):
+            reach = self.of(other.symbol)
+            self._count(other.symbol, reach, -1)
+            reach.add(other.side, other.quantity * other.price)
+            self._count(other.symbol, reach, 1)
+            self._reaches[other.symbol] = reach
+
+    def within(self, sector: str) -> Decimal:
+        """What there is of one sector, away from nothing; summed when it is asked for first."""
+        if (found := self._within.get(sector)) is None:
+            of, reaches = self.sectors.get, self._reaches
+            extents = [
+                abs(value) for symbol, value in self._values.items() if of(symbol) == sector and symbol not in reaches
+            ]
+            extents += [reach.ends()[2] for symbol, reach in reaches.items() if of(symbol) == sector]
+            found = self._within[sector] = sum(extents, Decimal(0))
+        return found
+
+    def of(self, symbol: Symbol) -> _Reach:
+        """What there is of one symbol."""
+        return self._reaches.get(symbol) or _Reach(self._values.get(symbol, Decimal(0)))
+
+    def _count(self, symbol: Symbol, reach: _Reach, times: int) -> None:
+        most, least, extent = reach.ends()
+        self.most += times * most
+        self.least += times * least
+        self.gross += times * extent
+        if (sector := self.sectors.get(symbol)) in self._within:
+            self._within[sector] += times * extent
 
 
 def held(order: Proposal, at: Standing) -> Decimal:
@@ -55,22 +121,38 @@ def exceeded(order: Proposal, limits: Limits, at: Standing, quote: Quote) -> Den
     """The first limit that would not be kept if this and all open orders were filled, the worst of them."""
     value = worth(order, quote)
     buys, sector = order.side is Side.BUY, at.sectors.get(order.symbol)
-    reaches = _reaches(order, at, value)
-    sums = _sums(at, reaches, sector, buys=buys)
-    if not (sums.gross + at.equity).is_finite():
+    if (whole := at.exposure) is None or whole.sectors is not at.sectors:
+        whole = Exposure(at.positions, at.working, at.sectors)
+    if not (whole.gross + at.equity).is_finite():
         return Denied(
             Code.STALE_PRICE,
-            f"{named(order)}: what is held is worth {sums.gross}, of an equity of {at.equity}, which has no limit that "
-            "can be checked; refresh the prices, and order then",
+            f"{named(order)}: what is held is worth {whole.gross}, of an equity of {at.equity}, which has no limit "
+            "that can be checked; refresh the prices, and order then",
         )
-    own = reaches[order.symbol]
-    alone, whole = (own.value + value, own.value + own.bought) if buys else (own.value - value, own.value - own.sold)
+    before = whole.of(order.symbol)
+    own = _own(order, at, before.value, value)
+    (most_before, least_before, extent_before), (most, least, extent) = before.ends(), own.ends()
+    net = whole.most - most_before + most if buys else least_before - least - whole.least
+    within = Decimal(0) if sector is None else whole.within(sector) - extent_before + extent
+    alone = own.value + value if buys else own.value - value
     for code, figure, limit, key, what in (
         (Code.POSITION, abs(alone), limits.max_position, "max_position", "the position"),
-        (Code.SYMBOL_AFTER_FILL, abs(whole), limits.max_symbol, "max_symbol", "the symbol with its open orders"),
-        (Code.SECTOR, sums.sector, limits.max_sector, "max_sector", f"the sector {sector}"),
-        (Code.GROSS, sums.gross, limits.max_gross, "max_gross", "all that is held and ordered"),
-        (Code.NET, sums.net, limits.max_net, "max_net", f"what is {'long' if buys else 'short'}, less the opposite,"),
+        (
+            Code.SYMBOL_AFTER_FILL,
+            abs(most if buys else least),
+            limits.max_symbol,
+            "max_symbol",
+            "the symbol with its open orders",
+        ),
+        (Code.SECTOR, within, limits.max_sector, "max_sector", f"the sector {sector}"),
+        (
+            Code.GROSS,
+            whole.gross - extent_before + extent,
+            limits.max_gross,
+            "max_gross",
+            "all that is held and ordered",
+        ),
+        (Code.NET, net, limits.max_net, "max_net", f"what is {'long' if buys else 'short'}, less the opposite,"),
     ):
         if figure > limit * at.equity:
             return Denied(
@@ -81,47 +163,27 @@ def exceeded(order: Proposal, limits: Limits, at: Standing, quote: Quote) -> Den
     return None
 
 
-def _reaches(order: Proposal, at: Standing, value: Decimal) -> dict[Symbol, _Reach]:
-    """Of each symbol that has open orders, the order itself included; the positions' values are still 0."""
-    mosts, groups = [(order.symbol, order.side, value)], dict[tuple[Symbol, Side, str], Decimal]()
-    for other in at.working:
+def _own(order: Proposal, at: Standing, value: Decimal, worth: Decimal) -> _Reach:
+    """Of the order's symbol, the order itself included."""
+    of_it = [other for other in at.working if other.symbol == order.symbol]
+    own = _reaches(of_it).get(order.symbol, _Reach())
+    own.value = value
+    own.add(order.side, worth)
+    return own
+
+
+def _reaches(working: Iterable[Working]) -> dict[Symbol, _Reach]:
+    """Of each symbol that has open orders; the positions' values are still 0."""
+    found, groups = dict[Symbol, _Reach](), dict[tuple[Symbol, Side, str], Decimal]()
+    for other in working:
         worth = other.quantity * other.price
         if other.group:
             key = other.symbol, other.side, other.group
             groups[key] = max(groups.get(key, worth), worth)
-        else:
-            mosts.append((other.symbol, other.side, worth))
-    mosts += [(symbol, side, most) for (symbol, side, _), most in groups.items()]
-    found = dict[Symbol, _Reach]()
-    for symbol, side, most in mosts:
-        if (reach := found.get(symbol)) is None:
-            reach = found[symbol] = _Reach()
-        if side is Side.BUY:
-            reach.bought += most
-        else:
-            reach.sold += most
-    return found
-
-
-def _sums(at: Standing, reaches: dict[Symbol, _Reach], sector: str | None, *, buys: bool) -> _Sums:
-    net = short = within = Decimal(0)
-    sector_of = at.sectors.get
-    for symbol, stake in at.positions.items():
-        value = stake.quantity * stake.price
-        if symbol in reaches:
-            reaches[symbol].value = value
             continue
-        net += value
-        if value.is_signed():  # half of what abs() and another sum take, in the one loop whose time counts
-            short += value
-        if sector is not None and sector_of(symbol) == sector:
-            within += abs(value)
-    gross = net - 2 * short
-    for symbol, reach in reaches.items():
-        most, least = reach.value + reach.bought, reach.value - reach.sold
-        extent = most if least >= 0 else max(abs(most), abs(least))
-        gross += extent
-        net += most if buys else least
-        if sector is not None and sector_of(symbol) == sector:
-            within += extent
-    return _Sums(gross, net if buys else -net, within)
+        if (reach := found.get(other.symbol)) is None:
+            reach = found[other.symbol] = _Reach()
+        reach.add(other.side, worth)
+    for (symbol, side, _), most in groups.items():
+        found.setdefault(symbol, _Reach()).add(side, most)
+    return found

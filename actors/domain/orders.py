@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from actors.domain.figures import plain
 from messages.broker import Kind, Side
 from messages.trading import TradingState
 from messages.values import Symbol
+
+if TYPE_CHECKING:
+    from actors.domain.exposure import Exposure
 
 EXACT: Final = Context(prec=100, traps=[InvalidOperation])
 """A product of stored amounts and a share has at most 57 digits."""
@@ -132,6 +135,8 @@ class Standing:
     `cash` may be spent, but for what is `reserved` for other orders. `positions` are all that is held, `working` all
     open orders, of whichever symbol. `quote` is the ordered symbol's, None where there is none. `today` is the
     market's day, `day_start` and `peak` are equities. Orders are counted for the account, the refused ones not.
+    `exposure` is what positions and working come to by these sectors, the order's own rest included; without it that is
+    worked out.
     """
 
     equity: Decimal
@@ -147,6 +152,7 @@ class Standing:
     orders_last_minute: int
     state: TradingState
     sectors: Mapping[Symbol, str]
+    exposure: "Exposure | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,85 +2,25 @@
 
 import datetime as dt
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
 from actors.domain import hours, risk, sizing, trading_state
 from actors.domain import mandates as allowing
-from actors.domain.orders import Denied, Limits, Proposal, Quote, Stake, Standing, Working
+from actors.domain.exposure import Exposure
+from actors.domain.orders import Denied, Limits, Proposal, Quote, Stake, Standing
 from actors.domain.sizing import Have, Unwanted
 from actors.trading.pace import Pace, Sent
+from actors.trading.sight import ENTRY, Market, Sight
 from messages.broker import ClientId, Execution, InForce, Kind, Side, Ticket, View
 from messages.research import Decision
 from messages.trading import Held, Order, OrderState, TradingState, TradingTerms
 from messages.values import Symbol
 from storage import bars, calendars, decisions, ledger, mandates, orders, sectors
 from storage.connections import Reader
-from storage.mandates import KeptMandate
-from storage.orders import Outstanding
 
-ENTRY: Final = "entry"
 NEVER: Final = dt.date(9999, 12, 31)
-
-
-@dataclass(frozen=True, slots=True)
-class Market:
-    """The last close of everything there is, and the market's day, which is the newest session among them."""
-
-    quotes: dict[Symbol, Quote]
-    today: dt.date | None
-
-
-@dataclass(slots=True)
-class Sight:
-    """How things stood when it was read, and what was decided on it since; several orders are judged on one."""
-
-    market: Market
-    positions: dict[Symbol, Stake]
-    cash: Decimal
-    equity: Decimal
-    day_start: Decimal
-    peak: Decimal
-    state: TradingState
-    mandate: KeptMandate | None
-    sent: Sent
-    reserved: Decimal = Decimal(0)
-    working: dict[ClientId, Working] = field(default_factory=dict[ClientId, Working])
-    by_symbol: dict[Symbol, list[Outstanding]] = field(default_factory=dict[Symbol, list[Outstanding]])
-    waiting: set[ClientId] = field(default_factory=set[ClientId])
-
-    def put(self, order: Outstanding) -> None:
-        """It is open."""
-        self.reserved += order.cash
-        self.working[order.id] = Working(order.symbol, order.side, order.left, order.price, ENTRY, order.leg_of or "")
-        self.by_symbol.setdefault(order.symbol, []).append(order)
-        if self.mandate is not None and order.waits_under == self.mandate.hash:
-            self.waiting.add(order.id)
-
-    def under_mandate(self, order: Order) -> int:
-        """How many others were approved by the mandate within a day, or wait for the market under it."""
-        return self.sent.mandate + len(self.waiting - {order.id})
-
-    def beside(self, order: Order) -> tuple[tuple[Working, ...], Decimal]:
-        """The open orders that count beside this one, and the cash reserved for them.
-
-        It itself does not, nor does what protects what it sells.
-        """
-        same = self.by_symbol.get(order.ticket.symbol, ())
-        gone = {each.id: each.cash for each in same if each.leg_of is not None or each.id == order.id}
-        if not gone:
-            return tuple(self.working.values()), self.reserved
-        rest = tuple(working for id_, working in self.working.items() if id_ not in gone)
-        return rest, self.reserved - sum(gone.values())
-
-    def add(self, order: Order) -> None:
-        """It was decided on, and is not on disk yet as it stands here."""
-        if order.state not in orders.ENDED:
-            self.put(orders.rest(order))
-        if order.state is OrderState.APPROVED:
-            by_mandate = self.mandate is not None and order.mandate == self.mandate.hash
-            self.sent = Sent(self.sent.day + 1, self.sent.minute + 1, self.sent.mandate + by_mandate)
 
 
 class Judge:
@@ -286,8 +226,9 @@ class Judge:
             state = orders.state(read, self.broker)[0] if halted is None else TradingState.HALTED
             sent = self._pace.read(read, now, None if mandate is None else mandate.hash)
             ended = orders.by_ids(read, [order.id for order in busy if order.id not in kept])
+            known = sectors.known(read)
         stakes = {held.symbol: Stake(held.quantity, _price(market, held.symbol)) for held in positions}
-        sight = Sight(market, stakes, cash, equity, opened, max(peak, equity), state, mandate, sent)
+        sight = Sight(market, stakes, cash, equity, opened, max(peak, equity), state, mandate, sent, known)
         in_flight = {order.id: order for order in busy if order.id not in ended}
         for id_, each in kept.items():
             if id_ not in in_flight:
@@ -297,6 +238,7 @@ class Judge:
                 sight.put(orders.rest(order))
             else:
                 sight.add(order)
+        sight.exposure = Exposure(stakes, sight.working.values(), sight.sectors)
         return sight
 
     def _standing(self, order: Order, at: Sight) -> Standing:
@@ -316,7 +258,8 @@ class Judge:
             orders_today=at.sent.day,
             orders_last_minute=at.sent.minute,
             state=at.state,
-            sectors=sectors.beside(self._read, order.ticket.symbol),
+            sectors=at.sectors,
+            exposure=at.exposure,
         )
 
     def state(self) -> tuple[TradingState, str]:

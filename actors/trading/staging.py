@@ -68,7 +68,8 @@ class Staging:
             for _, runs in new:
                 for run in runs:
                     run.reply_to.tell(Finished(run.lease, ()))
-            self._send(*(order for order, _ in new if order.state is OrderState.APPROVED))
+            if approved := [order for order, _ in new if order.state is OrderState.APPROVED]:
+                self._send(*approved)
             self._next()
 
         def refused(why: Refused) -> None:

@@ -15,4 +15,3 @@ CREATE TABLE symbol_sectors (
     symbol TEXT PRIMARY KEY,
     sector TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX symbol_sectors_by_sector ON symbol_sectors (sector);

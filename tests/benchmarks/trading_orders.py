@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -24,14 +24,15 @@ from actors.domain.mandates import Mandate
 from actors.domain.orders import Limits
 from actors.kernel.system import STOP_DESK, System
 from actors.trading.coordinator import Message, TradingCoordinator
-from actors.trading.judging import ENTRY, Judge
+from actors.trading.judging import Judge
+from actors.trading.sight import ENTRY
 from messages import broker, database
 from messages.addresses import Ref, Refused, ReplyTo
 from messages.broker import ClientId, Side
 from messages.database import Committed, Statement, Write
 from messages.market import Bars
 from messages.research import Action, Decision
-from messages.tasks import Finished, Lease, Reconcile, Run, StageOrder, Work
+from messages.tasks import Finished, Lease, Reconcile, Run, StageOrder
 from messages.trading import Import, Imported, TradingState, TradingTerms
 from messages.values import CorrelationId, Symbol
 from storage import bars, decisions, ledger, mandates, orders
@@ -147,9 +148,10 @@ class Desk:
 
     def audit(self) -> None:
         """Each order was filled once and whole, the books add up, and the broker has the same."""
-        ask: Any = self.system.ask
-        work: Work = Reconcile()
-        ask(self.trading, lambda reply_to: Run(Lease(0, 1), work, CorrelationId("c" * 32), reply_to), within=60)
+        looked: Finished | Refused = self.system.ask(
+            self.trading, lambda reply_to: Run(Lease(0, 1), Reconcile(), CorrelationId("c" * 32), reply_to), within=60
+        )
+        assert isinstance(looked, Finished), looked
         ended = self.read.rows(tuple[str, int], "SELECT state, count(*) FROM trading_orders GROUP BY state")
         found = ended, orders.state(self.read, "paper")[0], ledger.damage(self.read)
         if found != ([("filled", len(self.symbol_of))], TradingState.ACTIVE, None):

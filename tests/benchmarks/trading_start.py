@@ -17,7 +17,7 @@ from actors import desk as composed
 from actors import process
 from actors.domain import costs
 from actors.domain.lots import left, matched
-from actors.trading.judging import ENTRY
+from actors.trading.sight import ENTRY
 from messages.addresses import Refused
 from messages.broker import Execution, InForce, Kind, Side, Stage, Ticket
 from messages.database import Many, Statement

@@ -49,6 +49,5 @@ def test_a_symbol_has_one_sector_those_beside_it_are_found_and_no_change_is_no_s
     for symbol, sector in ((AAPL, "Tools"), (IBM, "Tools"), (FB, "Toys"), (FB, "Tools"), (IBM, None)):
         connection.commit([sectors.replace(read, symbol, sector)])
 
-    assert sectors.beside(read, AAPL) == {AAPL: "Tools", FB: "Tools"}
-    assert sectors.beside(read, IBM) == {}
+    assert sectors.known(read) == {AAPL: "Tools", FB: "Tools"}
     assert sectors.replace(read, AAPL, "Tools") == sectors.replace(read, IBM, None) == ()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from actors.domain.exposure import queued
+from actors.domain.exposure import Exposure, queued
 from actors.domain.orders import (
     Accepted,
     Code,
@@ -500,6 +500,22 @@ def filled(order: Proposal, at: Standing) -> Mapping[Symbol, Decimal]:
 def held_of(order: Proposal, at: Standing) -> Decimal:
     stake = at.positions.get(order.symbol, Stake(Decimal(0), Decimal(1)))
     return stake.quantity if order.side is Side.SELL else -stake.quantity
+
+
+@given(orders_of_any_kind, limits_of_any_kind, standings(), st.integers(0, 4), st.booleans())
+def test_what_all_comes_to_may_be_worked_out_before_and_grow_with_each_order(
+    order: Proposal, limits: Limits, at: Standing, known: int, asked: bool
+) -> None:
+    grouped = [other for other in at.working if other.group]
+    alone = [other for other in at.working if not other.group]
+    at = replace(at, working=(*grouped, *alone))
+    exposure = Exposure(at.positions, (*grouped, *alone[:known]), at.sectors)
+    if asked:  # of a sector, before there are the others
+        check(order, limits, replace(at, exposure=exposure))
+    for other in alone[known:]:
+        exposure.add(other)
+
+    assert check(order, limits, replace(at, exposure=exposure)) == check(order, limits, at)
 
 
 @given(orders_of_any_kind, limits_of_any_kind, standings())
