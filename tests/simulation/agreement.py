@@ -22,6 +22,8 @@ def books_are_whole(read: Reader) -> None:
     """At any moment: entries sum to zero, sums are what they sum, and an order has come to what was executed of it."""
     assert ledger.unbalanced(read) is None
     assert ledger.damage(read) is None
+    wanted = Counter((each.ticket.symbol, each.ticket.side) for each in orders.open_orders(read) if not each.is_leg)
+    assert all(number == 1 for number in wanted.values()), f"ordered twice at once: {wanted}"
     for order in all_orders(read):
         filled = orders.fills(read, order.id) if order.filled else []
         assert sum((fill.quantity for fill in filled), Decimal(0)) == order.filled <= order.ticket.quantity

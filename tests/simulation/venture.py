@@ -66,9 +66,9 @@ TERMS: Final = TradingTerms(
 )  # fmt: skip
 LIMITS: Final = Limits(
     max_position=Decimal("0.6"), max_symbol=Decimal("0.6"), max_daily_loss=Decimal("0.15"), max_drawdown=Decimal("0.3"),
-    max_orders_a_day=100, max_orders_a_minute=50,
+    max_gross=Decimal(3), max_net=Decimal(3), max_orders_a_day=100, max_orders_a_minute=50,
 )  # fmt: skip
-"""So that the second purchase is bound by cash, and a market that falls by a third halts."""
+"""So that the second purchase is bound by cash and nothing else, and a market that falls by a third halts."""
 TICK: Final = TERMS.reconcile_minutes * 60.0
 UNCERTAIN: Final = max(ANSWER_WITHIN + RESOLVE_AFTER, LONG, GIVEN_UP)
 """Seconds after which nothing is on its way to the broker any more."""
@@ -85,7 +85,7 @@ BROKEN: Final[Sequence[tuple[Kind, str]]] = (
 LOST: Final[Sequence[tuple[Kind, str]]] = (
     *(("lose", "broker"), ("late", "broker"), ("slow", "broker"), ("delay", "broker"), ("slow", "database")),
     *(("deaf", "Executed"), ("delay", "Executed"), ("again", "Executed"), ("crowd", "database")),
-    *(("deaf", "line"), ("delay", "line"), ("late", "line"), ("gate", "line")),
+    *(("deaf", "line"), ("delay", "line"), ("late", "line"), ("gate", "exchange")),
 )
 """What goes wrong between those that live on."""
 
@@ -232,7 +232,7 @@ class Venture(Story):
                 break
             self._nothing_after_halt(access)
         if self.chance.random() < 0.3:
-            access.pause(self.chance.choice((0.5, 3.0, 10.0, 100.0)))
+            access.pause(self.chance.choice((0.5, 3.0, 10.0, 100.0, 250.0)))
             self._nothing_after_halt(access)
         if self._system.failed.done():
             raise DeskFailed(self._system.failed.result())
@@ -283,6 +283,8 @@ class Venture(Story):
             if order.state is OrderState.STAGED and self.chance.random() < 0.8:
                 for _ in range(self.chance.choice((1, 1, 1, 2))):
                     self._order(access, partial(Approve, order.id))
+        if self.chance.random() < 0.1:  # before it is sent, or just after
+            self.chance.choice((self._touch, self._halt))(access)
 
     def _reject(self, access: Access) -> None:
         for order in orders.open_orders(access.read)[:1]:
@@ -428,6 +430,10 @@ class Venture(Story):
         state = orders.state(read, "paper")[0]
         assert state is not TradingState.HALTED, "sent after HALT"
         assert state is TradingState.ACTIVE or ticket.side is Side.SELL, "raised while REDUCING"
+        reserved = orders.reserved(orders.open_orders(read))
+        assert self.on_paper or self.hits["delay line"] or reserved <= ledger.cash(read), (
+            "more than there is is reserved"
+        )
         self.hits["sent again"] += ticket.client_id in self.quoted
         self.quoted[ticket.client_id] = order.price
 

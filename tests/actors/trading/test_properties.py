@@ -49,6 +49,7 @@ from tests.simulation.venture import CASH, HOLDINGS, LIMITS, TERMS
 
 ROUND: Final = CorrelationId("c" * 32)
 FAULTS: Final[tuple[Kind, ...]] = ("deaf", "delay", "late", "gate")
+"""On the line; or, the last, that an order is rejected."""
 UNCERTAIN: Final = max(ANSWER_WITHIN + RESOLVE_AFTER, LONG) + 1
 
 
@@ -160,7 +161,7 @@ class Trading(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(FAULTS))
     def go_wrong(self, kind: Kind) -> None:
-        self.storm.arm(Fault(0, kind, "line"))
+        self.storm.arm(Fault(0, kind, "exchange" if kind == "gate" else "line"))
 
     @rule(turns=st.integers(1, 12))
     def let_it_work(self, turns: int) -> None:
@@ -229,4 +230,4 @@ def test_whatever_happens_the_books_are_whole_and_nothing_is_overfilled(template
 @pytest.mark.long
 @pytest.mark.timeout(300)
 def test_the_same_with_more_of_it(template: Path) -> None:
-    run(template, 250)
+    run(template, 150)
