@@ -16,8 +16,9 @@ import pykka
 import pytest
 
 from tests.simulation.errand import Errand
+from tests.simulation.floor import BROKEN, LOST, brew
 from tests.simulation.storm import Fault, Storm
-from tests.simulation.venture import BROKEN, LOST, Venture, brew, open_books
+from tests.simulation.venture import Venture, open_books
 
 FIRST, SEEDS = int(os.environ.get("SEED", "0")), os.environ.get("SEEDS")
 ENDS: Final = {f"order {state}" for state in ("cancelled", "denied", "filled", "staged", "working")}

@@ -44,8 +44,8 @@ from tests.actors.domain import making
 from tests.actors.trading.staged import AAPL
 from tests.simulation.agreement import all_orders, books_are_whole, both_sides_agree
 from tests.simulation.exchange import LONG, Exchange, Speaker
+from tests.simulation.floor import CASH, HOLDINGS, LIMITS, TERMS
 from tests.simulation.storm import Fault, Kind, Storm
-from tests.simulation.venture import CASH, HOLDINGS, LIMITS, TERMS
 
 ROUND: Final = CorrelationId("c" * 32)
 FAULTS: Final[tuple[Kind, ...]] = ("deaf", "delay", "late", "gate")
