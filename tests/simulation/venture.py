@@ -351,6 +351,8 @@ class Venture(Story):
         state = orders.state(read, "paper")[0]
         assert state is not TradingState.HALTED, "sent after HALT"
         assert state is TradingState.ACTIVE or ticket.side is Side.SELL, "raised while REDUCING"
+        guards = [each for each in orders.open_orders(read) if each.is_leg and each.ticket.symbol == ticket.symbol]
+        assert ticket.side is Side.BUY or not guards, f"sold while it is protected: {guards}"
         reserved = orders.reserved(orders.open_orders(read))
         assert self.on_paper or self.hits["delay line"] or reserved <= ledger.cash(read), (
             "more than there is is reserved"
