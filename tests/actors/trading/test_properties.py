@@ -42,7 +42,7 @@ from storage.home import Home
 from tests.actors.brokers.driving import days, flat
 from tests.actors.domain import making
 from tests.actors.trading.staged import AAPL
-from tests.simulation.agreement import all_orders, books_are_whole, both_sides_agree
+from tests.simulation.agreement import books_are_whole, both_sides_agree
 from tests.simulation.exchange import LONG, Exchange, Speaker
 from tests.simulation.floor import CASH, HOLDINGS, LIMITS, TERMS
 from tests.simulation.storm import Fault, Kind, Storm
@@ -102,7 +102,7 @@ class Trading(RuleBasedStateMachine):
         self.home = Home(self.place / "home")
         shutil.copytree(self.template, self.home.path)
         self.exchange, self.storm = Exchange(CASH, {held.symbol: held.quantity for held in HOLDINGS}), Storm(())
-        self.rounds, self.life = 0, Life(self.home, self.exchange, self.storm, 0.0)
+        self.decided, self.life = list[str](), Life(self.home, self.exchange, self.storm, 0.0)
 
     # A person
 
@@ -111,15 +111,17 @@ class Trading(RuleBasedStateMachine):
 
     @rule(action=st.sampled_from([Action.BUY, Action.SELL]), protected=st.booleans())
     def decide(self, action: Action, protected: bool) -> None:
-        self.rounds += 1
-        round_, low, high = CorrelationId(f"{self.rounds:032x}"), Decimal(60), Decimal(160)
+        round_, low, high = CorrelationId(f"{len(self.decided) + 1:032x}"), Decimal(60), Decimal(160)
         target = (high if action is Action.BUY else low) if protected else None
         stop = low if action is Action.BUY and protected else None
         decision = Decision(AAPL, making.LAST, "rules", action, 0.8, 21, target, stop, "so", (), None, Decimal(0))
         self.life.keep(decisions.insert(decision, round_, 1))
         self.life.system.settle()
-        id_ = decisions.id_of(decision, round_)
-        self.life.ref.tell(Run(Lease(self.rounds, 1), StageOrder(id_), round_, Probe[Any]()))
+        self.decided.append(decisions.id_of(decision, round_))
+        self._stage(self.decided[-1])
+
+    def _stage(self, decision: str) -> None:
+        self.life.ref.tell(Run(Lease(1, 1), StageOrder(decision), ROUND, Probe[Any]()))
 
     @rule(number=st.integers(0, 3), what=st.sampled_from(["approve", "approve", "approve", "reject", "cancel"]))
     def order(self, number: int, what: str) -> None:
@@ -181,10 +183,12 @@ class Trading(RuleBasedStateMachine):
 
     @rule()
     def crash(self) -> None:
-        """Of the desk, between two messages: nothing of it is left but its files."""
+        """Of the desk, between two messages: nothing of it is left but its files, and tasks that were not done."""
         at = self.life.system.clock.monotonic()
         self.life.read.close()
         self.life = Life(self.home, self.exchange, self.storm, at)
+        for decision in self.decided:
+            self._stage(decision)
 
     # What must be so
 
@@ -212,7 +216,7 @@ class Trading(RuleBasedStateMachine):
             assert audit.audit(self.life.read) is None
             assert not self.life.system.failed.done(), self.life.system.failed.result()
             assert not [note for note in orders.journal(self.life.read, "") if "paper" in note.sentence]
-            assert all_orders(self.life.read) or not self.rounds
+            assert all(orders.of_decision(self.life.read, decision) for decision in self.decided)
         finally:
             self.life.read.close()
             shutil.rmtree(self.place)
