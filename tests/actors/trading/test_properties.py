@@ -234,4 +234,4 @@ def test_whatever_happens_the_books_are_whole_and_nothing_is_overfilled(template
 @pytest.mark.long
 @pytest.mark.timeout(300)
 def test_the_same_with_more_of_it(template: Path) -> None:
-    run(template, 150)
+    run(template, 100)
