@@ -18,9 +18,8 @@ def replace(read: Reader, symbol: Symbol, sector: str | None) -> tuple[Statement
 
 def known(read: Reader) -> dict[Symbol, str]:
     """The sector of each symbol of which it is known."""
-    return {
-        Symbol(each): name for each, name in read.rows(tuple[str, str], "SELECT symbol, sector FROM symbol_sectors")
-    }
+    rows = read.rows(tuple[str, str], "SELECT symbol, sector FROM symbol_sectors")
+    return {Symbol(symbol): sector for symbol, sector in rows}
 
 
 def _of(read: Reader, symbol: Symbol) -> str | None:

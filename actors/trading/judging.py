@@ -19,6 +19,7 @@ from messages.trading import Held, Order, OrderState, TradingState, TradingTerms
 from messages.values import Symbol
 from storage import bars, calendars, decisions, ledger, mandates, orders, sectors
 from storage.connections import Reader
+from storage.mandates import KeptMandate
 
 NEVER: Final = dt.date(9999, 12, 31)
 

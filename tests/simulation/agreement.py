@@ -4,7 +4,7 @@ from collections import Counter
 from decimal import Decimal
 from typing import Final
 
-from messages.broker import Stage, View
+from messages.broker import ClientId, Stage, View
 from messages.trading import Order, OrderState
 from storage import ledger, orders
 from storage.connections import Reader
@@ -22,10 +22,15 @@ def books_are_whole(read: Reader) -> None:
     """At any moment: entries sum to zero, sums are what they sum, and an order has come to what was executed of it."""
     assert ledger.unbalanced(read) is None
     assert ledger.damage(read) is None
-    for order in all_orders(read):
+    wanted = Counter((each.ticket.symbol, each.ticket.side) for each in orders.open_orders(read) if not each.is_leg)
+    assert all(number == 1 for number in wanted.values()), f"ordered twice at once: {wanted}"
+    kept = {order.id: order for order in all_orders(read)}
+    for order in kept.values():
+        entry = ClientId(order.id.partition("-")[0])
+        assert order.id == entry or order.ticket.quantity == kept[entry].filled, f"protects too much: {order}"
         filled = orders.fills(read, order.id) if order.filled else []
         assert sum((fill.quantity for fill in filled), Decimal(0)) == order.filled <= order.ticket.quantity
-        assert order.id.partition("-")[0] == client_id(order.decision, "entry")
+        assert entry == client_id(order.decision, "entry")
 
 
 def both_sides_agree(read: Reader, view: View) -> None:

@@ -165,17 +165,18 @@ class Speaker:
             case "delay" if not isinstance(
                 message, broker.Look
             ):  # a look is answered, or is not, but never of the past
-                self._exchange.line.append((self._clock() + LONG, lambda: self._arrive(message, rejects=False)))
+                self._exchange.line.append((self._clock() + LONG, lambda: self._arrive(message)))
             case "late":
                 message.reply_to.refuse("unknown", "the connection is broken")
-                self._arrive(message, rejects=False)
-            case kind:
-                self._arrive(message, rejects=kind == "gate")
+                self._arrive(message)
+            case _:
+                self._arrive(message)
 
-    def _arrive(self, message: broker.Request, *, rejects: bool) -> None:
+    def _arrive(self, message: broker.Request) -> None:
         exchange, reply_to = self._exchange, message.reply_to
         match message:
             case broker.Send(ticket):
+                rejects = self._storm.take("exchange") is not None
                 _say(exchange.take(ticket, rejects=rejects), message.reply_to)
             case broker.LookUp(client_id):
                 _say(exchange.look_up(client_id), message.reply_to)

@@ -17,22 +17,18 @@ from actors.console.access import Access, DeskFailed
 from actors.console.rounds import ended
 from actors.domain import mandates
 from actors.domain.mandates import Mandate
-from actors.domain.orders import Limits
 from actors.kernel.me import Actor
 from actors.kernel.system import StartFailed
 from actors.kernel.testing import Probe
 from actors.settings.reading import Settings
 from actors.trading.account import ANSWER_WITHIN, RESOLVE_AFTER
-from messages import market
 from messages.addresses import Ref, Refused
 from messages.broker import ClientId, Executed, Execution, Look, Seen, Send, Side, Stage, View, Viewed
-from messages.market import Fetched
 from messages.research import Action, Decision
-from messages.tasks import Finished, NewTask, Recommend, Reconcile, RefreshBars, Run, StageOrder, Submit, Submitted
+from messages.tasks import NewTask, Recommend, Reconcile, RefreshBars, Submit, Submitted
 from messages.trading import (
     Approve,
     GiveMandate,
-    Holding,
     Import,
     Imported,
     Instruction,
@@ -41,111 +37,36 @@ from messages.trading import (
     Said,
     SetState,
     TradingState,
-    TradingTerms,
     Withdraw,
 )
 from messages.values import CorrelationId, Symbol
-from storage import audit, decisions, ledger, orders, tasks
+from storage import audit, ledger, orders, tasks
 from storage.connections import Reader
 from storage.home import Home
-from tests.actors.brokers.driving import Prices, days
+from tests.actors.brokers.driving import Prices
 from tests.simulation.agreement import all_orders, books_are_whole, both_sides_agree
 from tests.simulation.company import GIVEN_UP, SYMBOLS, Killed, StormySystem, ToldToStop
 from tests.simulation.exchange import LONG, Exchange, Speaker
-from tests.simulation.storm import Fault, Kind, Storm
+from tests.simulation.floor import (
+    AT_FIRST,
+    CASH,
+    FIRST_DAY,
+    HOLDINGS,
+    LIMITS,
+    TERMS,
+    VOLUMES,
+    Analyst,
+    Quotes,
+    TradingFloor,
+)
+from tests.simulation.storm import Storm
 from tests.simulation.story import DEATH, GRACE, Story
 
-FIRST_DAY: Final = "2013-02-11"
-AT_FIRST: Final = {Symbol("AAPL"): 100.0, Symbol("IBM"): 50.0, Symbol("MSFT"): 20.0}
-VOLUMES: Final = (300.0, 1_000.0, 5_000.0, 1e5)
-HOLDINGS: Final = (Holding(Symbol("AAPL"), Decimal(100), Decimal(90), None),)
-CASH: Final = Decimal(20_000)
-TERMS: Final = TradingTerms(
-    analysts=("rules",), approval_hours=1, reconcile_minutes=10, target_weight=Decimal("0.45"),
-    risk_per_trade=Decimal("0.1"),
-)  # fmt: skip
-LIMITS: Final = Limits(
-    max_position=Decimal("0.6"), max_symbol=Decimal("0.6"), max_daily_loss=Decimal("0.15"), max_drawdown=Decimal("0.3"),
-    max_orders_a_day=100, max_orders_a_minute=50,
-)  # fmt: skip
-"""So that the second purchase is bound by cash, and a market that falls by a third halts."""
 TICK: Final = TERMS.reconcile_minutes * 60.0
 UNCERTAIN: Final = max(ANSWER_WITHIN + RESOLVE_AFTER, LONG, GIVEN_UP)
 """Seconds after which nothing is on its way to the broker any more."""
 BY_ITSELF: Final = re.compile("reconciliation|execution|ledger")
-
-
 NOTHING: Final = Seen(ClientId(""), Stage.WORKING, Decimal(0))
-BROKEN: Final[Sequence[tuple[Kind, str]]] = (
-    ("kill", ""), ("kill", ""), ("stop", ""), ("crash", "trading"), ("crash", "database"), ("crash", "tasks"),
-    ("crash", "broker"), ("crash", "broker"), ("break", "broker"), ("raise", "broker"), ("lose", "database"),
-    ("crash", "research"),
-)  # fmt: skip
-"""What a desk or an actor does not survive."""
-LOST: Final[Sequence[tuple[Kind, str]]] = (
-    *(("lose", "broker"), ("late", "broker"), ("slow", "broker"), ("delay", "broker"), ("slow", "database")),
-    *(("deaf", "Executed"), ("delay", "Executed"), ("again", "Executed"), ("crowd", "database")),
-    *(("deaf", "line"), ("delay", "line"), ("late", "line"), ("gate", "line")),
-)
-"""What goes wrong between those that live on."""
-
-
-def brew(chance: random.Random) -> Storm:
-    """A storm over as many turns as a venture takes, of one in three: something again and again."""
-    lost = LOST if chance.random() < 0.7 else (chance.choice(LOST),)
-    kinds = [chance.choice(BROKEN) for _ in range(chance.choice((0, 1, 1, 2, 4)))]
-    kinds += [chance.choice(lost) for _ in range(chance.randrange(8))]
-    return Storm([Fault(chance.randrange(700), kind, actor) for kind, actor in kinds])
-
-
-class Quotes:
-    """The source, whose bars are the venture's."""
-
-    def __init__(self, venture: "Venture") -> None:
-        self._venture = venture
-
-    def on_receive(self, message: market.SourceMessage) -> None:
-        """Bars of whatever is asked for."""
-        assert isinstance(message, market.Fetch)
-        bars, place = days(FIRST_DAY, *self._venture.rows[message.symbol]), f"prices of {message.symbol}"
-        message.reply_to.tell(Fetched(message.reply_to.about, message.symbol, bars, place, 1))
-
-
-class Analyst:
-    """Has a view at once: as research does, with the task that makes an order of it."""
-
-    def __init__(self, venture: "Venture") -> None:
-        self._venture = venture
-
-    def on_receive(self, run: Run) -> None:
-        """The decision and what follows from it go with the task's completion."""
-        decision = self._venture.view(run.expect(Recommend).symbol, run.correlation_id)
-        id_ = decisions.id_of(decision, run.correlation_id)
-        stage = NewTask(f"stage_order/{id_}", "portfolio", StageOrder(id_), priority=9)
-        effect = decisions.insert(decision, run.correlation_id, 1)
-        run.reply_to.tell(Finished(run.lease, (effect,), (stage,)))
-
-
-class TradingFloor(StormySystem):
-    """Sees what is told to the broker, at the moment at which it is."""
-
-    __test__ = False
-    stuck = 100 * 3_600.0
-    seen: Callable[[Send], None]
-
-    def add(self, ref: Ref[Any], *args: Any, **kwargs: Any) -> None:
-        """See System."""
-        super().add(ref, *args, **kwargs)
-        if ref.name == "broker":
-            deliver, handed = self.cells[-1].deliver, list[Send]()
-
-            def watched(message: Any) -> bool:
-                if isinstance(message, Send) and not any(each is message for each in handed):
-                    handed.append(message)
-                    self.seen(message)
-                return deliver(message)
-
-            ref.bind(watched)
 
 
 class Venture(Story):
@@ -176,8 +97,8 @@ class Venture(Story):
 
     def _staged(self) -> Mapping[str, Callable[[Ref[Any]], Actor[Any]]]:
         world: dict[str, Callable[[Ref[Any]], Actor[Any]]] = {
-            "source": lambda ref: Quotes(self),
-            "research": lambda ref: Analyst(self),
+            "source": lambda ref: Quotes(self.rows),
+            "research": lambda ref: Analyst(self.view),
         }
         if not self.on_paper:
             world["broker"] = lambda ref: Speaker(
@@ -232,7 +153,7 @@ class Venture(Story):
                 break
             self._nothing_after_halt(access)
         if self.chance.random() < 0.3:
-            access.pause(self.chance.choice((0.5, 3.0, 10.0, 100.0)))
+            access.pause(self.chance.choice((0.5, 3.0, 10.0, 100.0, 250.0)))
             self._nothing_after_halt(access)
         if self._system.failed.done():
             raise DeskFailed(self._system.failed.result())
@@ -283,6 +204,8 @@ class Venture(Story):
             if order.state is OrderState.STAGED and self.chance.random() < 0.8:
                 for _ in range(self.chance.choice((1, 1, 1, 2))):
                     self._order(access, partial(Approve, order.id))
+        if self.chance.random() < 0.1:  # before it is sent, or just after
+            self.chance.choice((self._touch, self._halt))(access)
 
     def _reject(self, access: Access) -> None:
         for order in orders.open_orders(access.read)[:1]:
@@ -428,6 +351,12 @@ class Venture(Story):
         state = orders.state(read, "paper")[0]
         assert state is not TradingState.HALTED, "sent after HALT"
         assert state is TradingState.ACTIVE or ticket.side is Side.SELL, "raised while REDUCING"
+        guards = [each for each in orders.open_orders(read) if each.is_leg and each.ticket.symbol == ticket.symbol]
+        assert ticket.side is Side.BUY or not guards, f"sold while it is protected: {guards}"
+        reserved = sum(each.cash for each in orders.outstanding(read))
+        assert self.on_paper or self.hits["delay line"] or reserved <= ledger.cash(read), (
+            "more than there is is reserved"
+        )
         self.hits["sent again"] += ticket.client_id in self.quoted
         self.quoted[ticket.client_id] = order.price
 

@@ -13,7 +13,7 @@ from messages.tasks import Finished, Lease
 from messages.values import Symbol
 from storage import sectors
 from storage.home import Home
-from tests.actors.market.test_coordinator import AAPL, Market
+from tests.actors.market.test_coordinator import Market
 from tests.actors.market.test_folder import Source
 from tests.desks import prices, walk
 
@@ -77,7 +77,7 @@ def test_the_sector_is_kept_with_the_bars_changed_and_taken_back(home: Home) -> 
         finished = market.refresh(*walk(3), sector=sector)
         assert isinstance(finished, Finished)
         market.connection.commit([finished.effects])
-        kept.append(dict(sectors.beside(market.read, AAPL)))
+        kept.append(dict(sectors.known(market.read)))
 
     assert kept == [{"AAPL": "Tools"}, {"AAPL": "Toys"}, {}]
     assert market.refresh(*walk(3)) == Finished(Lease(1, 1), ())

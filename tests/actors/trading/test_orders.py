@@ -12,7 +12,18 @@ from messages.addresses import Refused
 from messages.broker import ClientId, Seen, Side, Stage
 from messages.research import Action
 from messages.tasks import Finished, Lease, Reconcile, Run, StageOrder
-from messages.trading import Holding, Import, Imported, OrderState, Reject, Said, SetState, TradingState, Withdraw
+from messages.trading import (
+    Holding,
+    Import,
+    Imported,
+    OrderState,
+    Reject,
+    Said,
+    SetState,
+    TradingState,
+    TradingTerms,
+    Withdraw,
+)
 from messages.values import CorrelationId, Symbol
 from storage import ledger, orders
 from storage.home import Home
@@ -349,6 +360,19 @@ def test_an_approval_expires(home: Home) -> None:
 
     assert desk.order(order.id).state is OrderState.EXPIRED
     assert "is expired, not staged" in refusal(said).sentence
+
+
+def test_an_approval_that_comes_too_late_ends_the_order_before_anyone_has_looked(home: Home) -> None:
+    desk = Desk(home, Exchange(), TradingTerms(approval_hours=1, reconcile_minutes=1_440))
+    desk.open()
+    order = desk.stage()
+    desk.system.advance(3_600)
+
+    said = desk.approve(order.id)
+    desk.system.settle()
+
+    assert refusal(said).sentence == f"order {order.id} is expired: nobody has approved it in time"
+    assert (desk.order(order.id).state, desk.exchange.sent) == (OrderState.EXPIRED, [])
 
 
 def test_a_working_order_can_be_cancelled_and_one_that_is_not_says_so(home: Home) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from messages.addresses import Refused
 from messages.broker import ClientId, Executed, Execution, Seen, Side, Stage, Ticket
 from messages.database import Write
 from messages.research import Action
-from messages.tasks import StageOrder
+from messages.tasks import Lease, Run, StageOrder
 from messages.trading import (
     GiveMandate,
     Holding,
@@ -420,6 +421,19 @@ def test_an_order_that_is_on_disk_though_nobody_was_told_is_sent(home: Home) -> 
 
 
 # Buying power
+
+
+def test_of_two_decisions_for_one_symbol_at_once_the_second_waits_for_the_first(home: Home) -> None:
+    desk = opened(home)
+    first, second = desk.decide(), desk.decide(round_=LATER)
+
+    for task, decision in enumerate((first, second)):
+        desk.ref.tell(Run(Lease(task, 1), StageOrder(decision), ROUND, Probe[Any]()))
+    desk.system.settle()
+
+    assert [order.why.split(":")[0] for order in orders.newest(desk.read, 2) if order.state is OrderState.DENIED] == [
+        "duplicate"
+    ]
 
 
 def test_slippage_and_fees_of_other_orders_are_reserved_as_well(home: Home) -> None:
