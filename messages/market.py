@@ -1,6 +1,9 @@
-"""What the market and its sources are asked, and what they answer: symbols and daily bars."""
+"""What the market and its sources are asked, and what they answer: symbols, daily bars, splits and dividends."""
 
+import datetime as dt
 from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +36,36 @@ class Bars:
         return len(self.sessions)
 
 
+class ActionKind(StrEnum):
+    """What a company does to its shares."""
+
+    DIVIDEND = "dividend"
+    SPLIT = "split"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A split or a dividend; from `session` on shares are new ones, or are traded without it.
+
+    Of a SPLIT `value` new shares come for `per` old ones; a DIVIDEND is `value` in the desk's currency for `per` = 1
+    share, as held before that session.
+    """
+
+    symbol: Symbol
+    session: dt.date
+    kind: ActionKind
+    value: Decimal
+    per: Decimal = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An action, and the file and line in which it stands."""
+
+    action: Action
+    place: str
+
+
 @dataclass(frozen=True, slots=True)
 class Resolve:
     """Which of these names, as a person typed them, the desk's source has prices for."""
@@ -59,13 +92,14 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The bars, not checked yet; row r of them stands in line `first_line + r` of `place`."""
+    """The bars, not checked yet; row r of them stands in line `first_line + r` of `place`. `actions` are all it has."""
 
     about: object
     symbol: Symbol
     bars: Bars
     place: str
     first_line: int
+    actions: tuple[Listed, ...] = ()
 
 
 SourceMessage = Resolve | Fetch

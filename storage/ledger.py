@@ -6,7 +6,7 @@ the sums and chains it (storage/chain.py). One that is there already, by its bro
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -139,13 +139,17 @@ def split(
     session: dt.date,
     correlation_id: CorrelationId,
     now: int,
+    gone: Collection[str] = (),
 ) -> Booking:
-    """Other quantities for the same lots, as `actors.domain.lots.split` makes them, once for symbol and day."""
+    """Other quantities for the same lots, as `actors.domain.lots.split` makes them, once for symbol and day.
+
+    What comes to lots that are `gone` meanwhile is a lot of its own, which has cost nothing: their sale took all of it.
+    """
     lines, shares, name = list[Line](), 0, f"{symbol} {session}"
     for old, new in zip(before, after, strict=True):
         if more := to_units(new.quantity) - to_units(old.quantity):
             acquired = old.acquired.isoformat() if old.acquired else None
-            lines.append(("holdings", symbol, more, 0, acquired, old.id))
+            lines.append(("holdings", symbol, more, 0, acquired, name if old.id in gone else old.id))
             shares += more
     lines.append(("market", symbol, -shares, 0, None, None))
     return _once("split", name, correlation_id, now, broker, name, session.isoformat(), lines)
@@ -247,6 +251,27 @@ def lots(read: Reader, broker: str, symbol: Symbol) -> list[Lot]:
     return [_lot(*row) for row in rows]
 
 
+def lots_before(read: Reader, broker: str, symbol: Symbol, session: dt.date) -> list[Lot]:
+    """The lots as they were before a session, whatever was booked since, as `lots`; what they cost is not said.
+
+    It reads all transactions, some milliseconds for 100,000.
+    """
+    rows = read.rows(
+        tuple[str, str | None, int],
+        """WITH parts AS (
+            SELECT lot, acquired, opened, quantity FROM ledger_lots
+            WHERE broker = ?1 AND account = 'holdings' AND symbol = ?2
+            UNION ALL SELECT line.lot, line.acquired, line.id, -line.quantity
+            FROM ledger_transactions AS of JOIN ledger_entries AS line ON line.transaction_id = of.id
+            WHERE of.broker = ?1 AND of.session >= ?3 AND line.account = 'holdings' AND line.symbol = ?2
+            AND of.id > (SELECT max(id) FROM ledger_transactions WHERE kind = 'opening' AND broker = ?1))
+        SELECT lot, max(acquired), sum(quantity) AS quantities FROM parts
+        GROUP BY lot HAVING quantities <> 0 ORDER BY max(acquired), min(opened)""",
+        broker, symbol, session.isoformat(),
+    )  # fmt: skip
+    return [_lot(lot, acquired, quantity, 0) for lot, acquired, quantity in rows]
+
+
 def all_lots(read: Reader) -> list[tuple[str, Symbol, Lot]]:
     """Everything that is held, each with its account and its symbol, in their order and then as `lots`."""
     rows = read.rows(
@@ -301,6 +326,12 @@ def began_with(read: Reader, broker: str = PAPER) -> tuple[dict[Symbol, Decimal]
     cash = read.rows(tuple[str, int, int], sql, broker, "cash", "unsettled")
     held = {Symbol(symbol): from_units(quantity) for symbol, quantity, _ in shares if quantity}
     return held, from_units(sum(amount for _, _, amount in cash))
+
+
+def opened_at(read: Reader, broker: str) -> int:
+    """When an account was opened last, UTC in microseconds; 0 if it never was. What was before is part of that."""
+    sql = "SELECT coalesce(max(at), 0) FROM ledger_transactions WHERE kind = 'opening' AND broker = ?"
+    return read.rows(tuple[int], sql, broker)[0][0]
 
 
 def is_open(read: Reader) -> bool:

@@ -1,4 +1,5 @@
-"""The paper broker's books: tables `paper_orders`, `paper_executions` and `paper_sessions`, in units of 1e-9."""
+"""The paper broker's books, in units of 1e-9: tables `paper_orders`, `paper_executions`, `paper_sessions` and
+`paper_adjustments`."""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
@@ -8,8 +9,9 @@ from typing import Final
 
 import msgspec
 
-from messages.broker import ClientId, Execution, InForce, Kind, Seen, Side, Stage, Ticket
+from messages.broker import Adjusted, ClientId, Execution, InForce, Kind, Seen, Side, Stage, Ticket
 from messages.database import Many, SqlValue
+from messages.market import ActionKind
 from messages.paper import Order
 from messages.values import Symbol, from_units, to_units
 from storage.connections import Reader
@@ -19,9 +21,11 @@ _KEEP: Final = """INSERT INTO paper_orders (client_id, parent, symbol, side, qua
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (client_id) DO UPDATE SET quantity = excluded.quantity, stage = excluded.stage,
         filled = excluded.filled, triggered = excluded.triggered, best = excluded.best, why = excluded.why,
-        ended_at = excluded.ended_at"""
+        ended_at = excluded.ended_at, limit_price = excluded.limit_price, stop_price = excluded.stop_price,
+        trail = excluded.trail, take_profit = excluded.take_profit, stop_loss = excluded.stop_loss"""
 _EXECUTE: Final = """INSERT INTO paper_executions (execution_id, client_id, symbol, side, quantity, price, amount, fee,
     session, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_ADJUST: Final = "INSERT INTO paper_adjustments (client_id, session, kind, at) VALUES (?, ?, ?, ?)"
 _MATCHED: Final = """INSERT INTO paper_sessions (symbol, session) VALUES (?, ?)
     ON CONFLICT (symbol) DO UPDATE SET session = excluded.session"""
 WHOLE: Final = 1_000_000_000
@@ -52,11 +56,13 @@ def write(
     executions: Iterable[tuple[Execution, Decimal]],
     matched: Mapping[Symbol, dt.date],
     now: int,
+    adjusted: Iterable[Adjusted] = (),
 ) -> tuple[Many, ...]:
     """Keep these orders as they now are, in order of arrival, and these executions, each with what it moves."""
     kinds = (
         Many(_KEEP, tuple(_row(order, now) for order in orders)),
         Many(_EXECUTE, tuple(_execution(execution, moved) for execution, moved in executions)),
+        Many(_ADJUST, tuple((each.client_id, each.session.isoformat(), each.kind, now) for each in adjusted)),
         Many(_MATCHED, tuple((symbol, session.isoformat()) for symbol, session in matched.items())),
     )
     return tuple(many for many in kinds if many.rows)
@@ -146,6 +152,21 @@ def executions(read: Reader, since: int) -> tuple[Execution, ...]:
         )
         for client_id, execution_id, symbol, side, quantity, price, fee, session, at in rows
     )  # fmt: skip
+
+
+def adjusted(read: Reader, since: int) -> tuple[Adjusted, ...]:
+    """Orders that splits and dividends have changed since then, UTC in microseconds."""
+    rows = read.rows(
+        tuple[str, str, str, str],
+        """SELECT one.client_id, symbol, one.session, one.kind FROM paper_adjustments AS one
+        JOIN paper_orders AS of ON of.client_id = one.client_id
+        WHERE one.at >= ? ORDER BY one.session, one.kind, number""",
+        since,
+    )
+    return tuple(
+        Adjusted(ClientId(id_), Symbol(symbol), dt.date.fromisoformat(session), ActionKind(kind))
+        for id_, symbol, session, kind in rows
+    )
 
 
 def traded(read: Reader) -> list[Traded]:

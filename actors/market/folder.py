@@ -1,13 +1,15 @@
-"""The csv source: a person's folder with one file of daily prices for each symbol."""
+"""The csv source: a person's folder with one file of daily prices for each symbol, and one of splits and dividends."""
 
 import re
 from pathlib import Path
 from typing import Final, assert_never
 
 from actors.domain.rows import BadRows
+from actors.market import actions
+from actors.market.actions import BadActions
 from actors.market.prices import BadPrices, parse
 from messages import market
-from messages.market import Fetch, Fetched, Resolve, Resolved
+from messages.market import Fetch, Fetched, Listed, Resolve, Resolved
 from messages.values import Symbol
 from storage.files import Unreadable, read_text
 
@@ -48,17 +50,26 @@ class FolderSource:
     def _fetch(self, fetch: Fetch) -> None:
         try:
             fetched = self._read(fetch)
-        except (BadPrices, BadRows, Unreadable) as error:
+        except (BadPrices, BadActions, BadRows, Unreadable) as error:
             fetch.reply_to.refuse("invalid", str(error))
         else:
             fetch.reply_to.tell(fetched)
 
     def _read(self, fetch: Fetch) -> Fetched:
-        path = self._files().get(fetch.symbol)
+        files = self._files()
+        path = files.get(fetch.symbol)
         if path is None:
             raise BadPrices(f"folder {self._folder}: has no {fetch.symbol}.csv; put it there")
         bars = parse(read_text(path, LARGEST, "prices of one symbol"), str(path))
-        return Fetched(fetch.reply_to.about, fetch.symbol, bars, str(path), 2)
+        listed = self._listed(fetch.symbol, files)
+        return Fetched(fetch.reply_to.about, fetch.symbol, bars, str(path), 2, actions=listed)
+
+    def _listed(self, symbol: Symbol, files: dict[str, Path]) -> tuple[Listed, ...]:
+        """None where a person keeps no such file."""
+        path = self._folder / actions.FILE
+        if not path.exists():
+            return ()
+        return actions.parse(read_text(path, LARGEST, "splits and dividends"), str(path), symbol, files)
 
     def _files(self) -> dict[str, Path]:
         try:
@@ -69,7 +80,7 @@ class FolderSource:
             ) from error
         files = dict[str, Path]()
         for path in found:
-            named = path.suffix.lower() == ".csv" and NAME.fullmatch(path.stem)
+            named = path.suffix.lower() == ".csv" and NAME.fullmatch(path.stem) and path.name != actions.FILE
             if named and (other := files.setdefault(path.stem.upper(), path)) is not path:
                 raise BadPrices(f"folder {self._folder}: has both {other.name} and {path.name}; keep one of them")
         return files

@@ -8,15 +8,18 @@ from typing import Any, Final
 
 from actors.domain.lots import matched
 from actors.kernel.me import Me
-from actors.trading.books import Books, pass_on
+from actors.trading import actions
+from actors.trading.books import Books, Returned, pass_on
 from actors.trading.judging import Judge
 from messages import broker
 from messages.addresses import Ref, Refused, ReplyTo
 from messages.broker import ClientId, Execution, Look, LookUp, Seen, Send, Side, Stage, View
 from messages.tasks import Finished, Run
 from messages.trading import Order, OrderState, TradingState
+from messages.values import OutOfRange
 from storage import ledger, orders
 from storage.connections import Reader
+from storage.due import Due
 
 ANSWER_WITHIN: Final = 90.0
 """Seconds a broker may take; then nobody knows, and it is looked up."""
@@ -42,10 +45,14 @@ class Sent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Looked:
-    """A look at the whole account, for this task if it is one; so many fills had been booked when it was asked for."""
+    """A look at the whole account, for this task if it is one; so many fills had been booked when it was asked for.
+
+    The splits and dividends that were `due` then, the broker has looked at after they were known.
+    """
 
     run: Run | None
     booked: int
+    due: tuple[Due, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +132,9 @@ class Account:
         self._recheck(order)
 
     def _recheck(self, order: Order) -> None:
+        if self.awaited() is not None:
+            self._later(order)
+            return
         why = self._judge.still(order, self._books.busy.values(), self._me.clock.utc())
         if why is None:
             self.send(order)
@@ -165,6 +175,8 @@ class Account:
         id_, name = execution.execution_id, self._judge.broker
         if id_ in self._booking or orders.is_booked(self._read, name, id_):
             return
+        if actions.comes_first(self._read, name, execution):  # the next look at the account finds it again
+            return
         if execution.side is Side.SELL and self._booking:  # its lots are known when what comes before is on disk
             self._sold.append(execution)
             return
@@ -199,7 +211,7 @@ class Account:
     def look(self, run: Run | None) -> None:
         """Have the broker say all there is."""
         since = max(0, orders.last_fill(self._read, self._judge.broker) - OVERLAP)
-        looked = Looked(run, self._bookings)
+        looked = Looked(run, self._bookings, actions.due(self._read, self._judge.broker))
         self._to.tell(Look(since, self._me.reply_to(looked, of=self._to, within=ANSWER_WITHIN)))
 
     def viewed(self, looked: Looked, view: View) -> None:
@@ -217,12 +229,52 @@ class Account:
         self._books.write((), lambda rows: self._compare(looked, view, booked), partial(self.not_viewed, looked))
 
     def _compare(self, looked: Looked, view: View, booked: int) -> None:
-        """If nothing else was booked since it was asked for, both agree to the last share and cent."""
+        """If nothing else was booked since it was asked for, both agree to the last share and cent.
+
+        Before that, splits and dividends are booked, and all of it is looked at again.
+        """
+        if due := actions.due(self._read, self._judge.broker):
+            self._act(looked, view, due)
+            return
         quiet = self._bookings == booked and not self._sold
         if quiet and (difference := self._judge.difference(view)) is not None:
             self.halt(difference)
         if looked.run is not None:
             looked.run.reply_to.tell(Finished(looked.run.lease, ()))
+
+    def _act(self, looked: Looked, view: View, due: tuple[Due, ...]) -> None:
+        if due != looked.due or self._booking or self._sold:  # what came before is not all there, or not on disk
+            self.look(looked.run)
+            return
+        this = str(due[0].action.session)
+
+        def ended() -> None:
+            self._bookings += 1  # a look that was asked for meanwhile has not seen it
+            self._booked(this)
+
+        def booked(_: Returned) -> None:
+            ended()
+            self.look(looked.run)
+
+        def refused(why: Refused) -> None:
+            ended()
+            if why.code == "statement":
+                self.halt(actions.cannot_be(due, why.sentence))
+            self.not_viewed(looked, why)
+
+        self._booking.add(this)
+        self._bookings += 1
+        try:
+            statements = actions.book(self._read, due, view.adjusted, self._judge.broker, self._me.clock.utc())
+        except OutOfRange as error:
+            refused(Refused(looked, "statement", str(error)))
+        else:
+            self._books.write(statements, booked, refused)
+
+    def awaited(self) -> str | None:
+        """Why nothing can be judged now: prices are of after a split or a dividend, the books of before."""
+        due = actions.due(self._read, self._judge.broker)
+        return actions.awaited(due[0]) if due else None
 
     def not_viewed(self, looked: Looked, refused: Refused) -> None:
         """It is looked again later."""

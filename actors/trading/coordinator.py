@@ -31,6 +31,8 @@ from storage.connections import Reader, typed
 
 SETTLING: Final = CorrelationId("0" * 32)
 """What settlements belong to, which nobody has asked for."""
+AGAIN: Final = 10**6
+"""Microseconds after which a task is tried again that waits for a split or a dividend to be booked."""
 
 
 class _Tick:
@@ -155,6 +157,10 @@ class TradingCoordinator:
         if orders.of_decision(self._read, decision):
             run.reply_to.tell(done)
             return
+        if (why := self._account.awaited()) is not None:
+            self._account.look(None)
+            run.reply_to.refuse("gated", why, self._me.clock.utc() + AGAIN)
+            return
         order = self._judge.draft(decision, self._books.busy.values(), self._me.clock.utc())
         if order is None:
             run.reply_to.refuse("invalid", f"there is no decision {decision}")
@@ -169,6 +175,10 @@ class TradingCoordinator:
 
     def _approve(self, asked: Approve) -> None:
         if (order := self._find(asked.order, asked.reply_to, OrderState.STAGED)) is None:
+            return
+        if (why := self._account.awaited()) is not None:
+            self._account.look(None)
+            asked.reply_to.refuse("gated", f"order {order.id}: {why}")
             return
         now = self._me.clock.utc()
         judged = self._judge.again(order, self._books.busy.values(), now)
@@ -220,13 +230,14 @@ class TradingCoordinator:
             if order.state is OrderState.STAGED and order.expires_at <= now and order.id not in self._books.busy:
                 self._books.move(order, OrderState.EXPIRED, "nobody has approved it in time", lambda: None)
         today, equity = self._judge.today, self._judge.equity()
-        if today is not None and equity > 0:  # before anything is imported there is nothing to lose
+        # Before anything is imported there is nothing to lose.
+        if today is not None and equity > 0 and self._account.awaited() is None:
             settle = ledger.settle(self._judge.broker, today, SETTLING, now)
             self._books.write((settle, orders.note_day(today, equity)), lambda rows: self._watch())
         self._account.look(None)
 
     def _watch(self) -> None:
-        if (why := self._judge.lost()) is not None:
+        if self._account.awaited() is None and (why := self._judge.lost()) is not None:
             self._account.halt(why)
 
     def _give_mandate(self, asked: GiveMandate) -> None:

@@ -1,0 +1,70 @@
+"""Splits and dividends that trading has not seen to yet: table `trading_actions`, beside what is known of them."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Final
+
+from messages.database import Statement
+from messages.market import Action
+from messages.values import Symbol
+from storage import actions, bars, ledger, orders
+from storage.connections import Reader
+
+OLD: Final = dt.timedelta(days=10)
+"""Prices that end so long before the import are not of the present, as actors.domain.bars.LONGEST_GAP has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An action whose session has a bar. It `counts` where the books were opened before that session.
+
+    Else what was imported has it in it already, and only orders are to be changed.
+    """
+
+    action: Action
+    counts: bool
+
+
+def due(read: Reader, broker: str, symbol: Symbol | None = None) -> tuple[Due, ...]:
+    """Those of one symbol, or of all, in order of session; none where a broker says itself what it has split and paid.
+
+    The books were opened on the day of the import, in UTC. Where prices end long before that, it is the first session
+    that was looked at after it: then market time goes on from there.
+    """
+    if broker != ledger.PAPER or not (at := ledger.opened_at(read, broker)):
+        return ()
+    imported = dt.datetime.fromtimestamp(at // 1_000_000, dt.UTC).date()
+    began = min(imported, orders.first_day(read) or imported)
+    found = actions.after(read, began - OLD, symbol)
+    if found:
+        seen_to = _seen_to(read, broker)
+        found = [each for each in found if (each.symbol, each.session.isoformat(), each.kind) not in seen_to]
+    ends = {each.symbol: bars.last_session(read, each.symbol) for each in found}
+    return tuple(
+        Due(each, each.session > (imported if imported - end <= OLD else began))
+        for each in found
+        if (end := ends[each.symbol]) is not None and each.session <= end
+    )
+
+
+def later(read: Reader, broker: str, action: Action) -> list[Action]:
+    """Actions of the same symbol, of later sessions, that trading has seen to already."""
+    seen_to = _seen_to(read, broker)
+    return [
+        each
+        for each in actions.after(read, action.session, action.symbol)
+        if (each.symbol, each.session.isoformat(), each.kind) in seen_to
+    ]
+
+
+def done(action: Action, broker: str, now: int) -> Statement:
+    """It is seen to; twice the same is refused."""
+    return Statement(
+        "INSERT INTO trading_actions (broker, symbol, session, kind, at) VALUES (?, ?, ?, ?, ?)",
+        (broker, action.symbol, action.session.isoformat(), action.kind, now),
+    )
+
+
+def _seen_to(read: Reader, broker: str) -> set[tuple[str, str, str]]:
+    sql = "SELECT symbol, session, kind FROM trading_actions WHERE broker = ?"
+    return set(read.rows(tuple[str, str, str], sql, broker))
