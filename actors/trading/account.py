@@ -259,7 +259,8 @@ class Account:
         def refused(why: Refused) -> None:
             ended()
             if why.code == "statement":
-                self.halt(actions.cannot_be(due, why.sentence))
+                why = Refused(looked, "invalid", actions.cannot_be(due, why.sentence))
+                self.halt(why.sentence)
             self.not_viewed(looked, why)
 
         self._booking.add(this)
