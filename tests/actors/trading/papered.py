@@ -20,7 +20,7 @@ from actors.trading.coordinator import Message, TradingCoordinator
 from actors.trading.judging import Judge
 from messages import broker, database
 from messages.addresses import Ref, Refused
-from messages.broker import ClientId, Ticket
+from messages.broker import ClientId, Send, Ticket
 from messages.database import Write
 from messages.market import Action, ActionKind, Bars, Listed
 from messages.research import Action as Call
@@ -92,7 +92,7 @@ class Desk:
         self.tick()
 
     def order(self, ticket: Ticket) -> ClientId:
-        """Have an order that a person has approved sent, whatever it is; its id."""
+        """An order that was approved and sent, before whatever stands against another of the symbol; its id."""
         about = CorrelationId(f"{next(ROUNDS):032x}")
         decision = Decision(
             ticket.symbol, MONDAY, "claude", Call.BUY, 0.8, 21, Decimal(9), Decimal(1), "so", (), None, Decimal(0)
@@ -104,6 +104,7 @@ class Desk:
         )
         self.writer.tell(Write((decisions.insert(decision, about, 1), *orders.insert(order)), Probe()))
         self.system.settle()
+        self.broker.tell(Send(ticket, Probe()))
         self.ref.tell(Resolve(order.id))
         self.system.settle()
         return order.id
