@@ -7,7 +7,7 @@ from typing import Final
 from messages.database import Statement
 from messages.market import Action
 from messages.values import Symbol
-from storage import actions, bars, ledger, orders
+from storage import actions, bars, ledger, orders, valuations
 from storage.connections import Reader
 
 OLD: Final = dt.timedelta(days=10)
@@ -28,13 +28,14 @@ class Due:
 def due(read: Reader, broker: str, symbol: Symbol | None = None) -> tuple[Due, ...]:
     """Those of one symbol, or of all, in order of session; none where a broker says itself what it has split and paid.
 
-    The books were opened on the day of the import, in UTC. Where prices end long before that, it is the first session
-    that was looked at after it: then market time goes on from there.
+    The books were opened on the day of the import, in UTC. Where prices end long before that, market time goes on from
+    the first session that was looked at or valued.
     """
     if broker != ledger.PAPER or not (at := ledger.opened_at(read, broker)):
         return ()
     imported = dt.datetime.fromtimestamp(at // 1_000_000, dt.UTC).date()
-    began = min(imported, orders.first_day(read) or imported)
+    looked_at = orders.first_day(read), valuations.first_session(read)
+    began = min((imported, *(session for session in looked_at if session is not None)))
     found = actions.after(read, began - OLD, symbol)
     if found:
         seen_to = _seen_to(read, broker)

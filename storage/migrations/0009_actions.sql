@@ -12,6 +12,8 @@ CREATE TABLE corporate_actions (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX corporate_actions_by_session ON corporate_actions (session);
 
+CREATE INDEX valuations_by_session ON valuations (as_of);
+
 -- Those that trading has seen to, once each: what was held is booked, and its orders are in new shares.
 CREATE TABLE trading_actions (
     broker TEXT NOT NULL,
