@@ -181,7 +181,7 @@ def test_shares_that_come_to_lots_that_are_gone_are_a_lot_that_has_cost_nothing(
 
     assert opened.book(late, late) == [True, False]
     [lot] = ledger.lots(opened.read, PAPER, AAPL)
-    assert (lot.id, lot.acquired, lot.quantity, lot.cost) == (f"AAPL {FRIDAY}", before[0].acquired, 20, 0)
+    assert [lot.id, lot.acquired, lot.quantity, lot.cost] == [f"AAPL {FRIDAY}", before[0].acquired, 20, 0]
     assert audit.audit(opened.read) is None
 
 

@@ -60,7 +60,7 @@ def test_a_split_leaves_the_equity_as_it_is_and_a_dividend_is_income_and_no_depo
     assert [day.equity for day in record.days] == [990, 990, 990, 990]
     assert [day.flow for day in record.days] == [990, 0, 0, 0]
     assert [day.alone for day in record.days] == [990, 990, 990, 990]
-    assert (measured.gained, measured.own.total, measured.trading.trades, measured.unbooked) == (0, 0.0, 0, ())
+    assert [measured.gained, measured.own.total, measured.trading.trades, measured.unbooked] == [0, 0.0, 0, ()]
 
 
 def test_a_dividend_that_was_booked_late_is_for_what_was_held_before_that_days_trades(
@@ -92,7 +92,7 @@ def test_books_that_were_opened_today_were_opened_before_the_split_of_long_ago_t
     prices = {AAPL: bars([100, 100, 50, 50], adj_close=[50, 50, 50, 50])}
     record = rebuild(movements(books.read), (), DAYS, prices)
 
-    assert [(day.session, day.equity, day.flow) for day in record.days] == [
-        (DAYS[1], 1000, 1000), (DAYS[2], 1000, 0), (DAYS[3], 1000, 0),
-    ]  # fmt: skip
+    assert [day.session for day in record.days] == DAYS[1:]
+    assert [day.equity for day in record.days] == [1000, 1000, 1000]
+    assert [day.flow for day in record.days] == [1000, 0, 0]
     assert record.unbooked == ()

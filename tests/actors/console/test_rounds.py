@@ -89,7 +89,7 @@ def test_a_round_values_what_a_split_has_made_of_the_holdings_and_the_dividend(h
     again = desk.once()
 
     [position] = report.positions
-    assert (position.quantity, position.value, report.cash) == (20, 1600, 515)
+    assert [position.quantity, position.value, report.cash] == [20, 1600, 515]
     assert again == report
     assert shape(desk)["reconcile"] == 1
     desk.stop()

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from actors.brokers.paper import Message as BrokerMessage
 from actors.brokers.paper import PaperBroker
 from actors.database import DatabaseWriter
 from actors.domain.costs import PRESETS
@@ -18,7 +19,7 @@ from actors.kernel.testing import Probe, TestSystem
 from actors.trading.account import Resolve
 from actors.trading.coordinator import Message, TradingCoordinator
 from actors.trading.judging import Judge
-from messages import broker, database
+from messages import database
 from messages.addresses import Ref, Refused
 from messages.broker import ClientId, Send, Ticket
 from messages.database import Write
@@ -52,7 +53,7 @@ class Desk:
         self.system = TestSystem(seed, flush=lambda settled: self.writer.tell(Write((), settled)))
         self.system.manual.manual.now = at
         self.writer, self.ref = Ref[database.Message]("database"), Ref[Message]("trading")
-        self.broker = Ref[broker.Request]("broker")
+        self.broker = Ref[BrokerMessage]("broker")
         self.read = read = Reader(home.database, self.system.clock.monotonic)
         judge = Judge(read, TradingTerms(), LOOSE, home.halted)
         began, free = partial(ledger.began_with, read), PRESETS["none"]

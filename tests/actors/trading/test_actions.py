@@ -47,7 +47,7 @@ def test_a_dividend_is_paid_for_what_was_held_before_its_session_and_once(desk: 
     desk.tick()
     desk.died().agree()
 
-    assert (desk.held(), ledger.cash(desk.read)) == (15, CASH + Decimal("12.5") - 5 * 99)
+    assert [desk.held(), ledger.cash(desk.read)] == [15, CASH + Decimal("12.5") - 5 * 99]
 
 
 def test_it_is_booked_by_trading_itself_when_its_bar_is_there(desk: Desk) -> None:
@@ -57,7 +57,7 @@ def test_it_is_booked_by_trading_itself_when_its_bar_is_there(desk: Desk) -> Non
     desk.closes(*FLAT, 50.0, listed=(split("2:1", 5),))
     desk.tick()
 
-    assert (announced, desk.held()) == (10, 20)
+    assert [announced, desk.held()] == [10, 20]
 
 
 def test_before_it_is_booked_nothing_looks_lost_and_nothing_is_judged(desk: Desk) -> None:
@@ -77,7 +77,7 @@ def test_what_was_imported_has_earlier_splits_and_dividends_in_it_already(home: 
     desk.open(TEN)
     desk.agree()
 
-    assert (desk.held(), ledger.cash(desk.read)) == (10, CASH)
+    assert [desk.held(), ledger.cash(desk.read)] == [10, CASH]
 
 
 def test_where_prices_are_of_long_ago_the_books_are_opened_with_the_first_session_that_is_looked_at(home: Home) -> None:
@@ -94,7 +94,7 @@ def test_of_a_split_and_a_dividend_of_one_day_the_dividend_is_for_the_old_shares
     desk.closes(*FLAT, 49.0, listed=(split("2:1", 5), dividend("1", 5)))
     desk.agree()
 
-    assert (desk.held(), ledger.cash(desk.read)) == (20, CASH + 10)
+    assert [desk.held(), ledger.cash(desk.read)] == [20, CASH + 10]
 
 
 def test_parts_of_shares_stay_and_a_reverse_split_makes_fewer(desk: Desk) -> None:
@@ -110,7 +110,7 @@ def test_what_cannot_be_stored_halts_trading_with_the_reason(desk: Desk) -> None
     desk.tick()
 
     state, why = orders.state(desk.read, "paper")
-    assert (state, desk.held()) == (TradingState.HALTED, 10)
+    assert [state, desk.held()] == [TradingState.HALTED, 10]
     assert why.startswith("split of ACME on 2013-03-02: cannot be booked: ")
     assert not desk.system.failed.done()
 
@@ -129,7 +129,7 @@ def test_a_split_that_is_known_late_is_of_what_was_held_then(desk: Desk) -> None
     desk.agree()
 
     first, second = ledger.lots(desk.read, "paper", ACME)
-    assert (first.quantity, first.cost, second.quantity, second.cost) == (14, 320, 4, 200)
+    assert [first.quantity, first.cost, second.quantity, second.cost] == [14, 320, 4, 200]
 
 
 def test_shares_that_come_late_to_a_lot_that_was_sold_are_a_lot_that_has_cost_nothing(desk: Desk) -> None:
@@ -159,7 +159,7 @@ def test_shares_that_come_late_were_split_by_later_splits_too(desk: Desk) -> Non
     desk.closes(*FLAT, 50.0, 10.0, listed=(split("2:1", 5), split("5:1", 6)))
     desk.agree()
 
-    assert (before, desk.held()) == (50, 100)
+    assert [before, desk.held()] == [50, 100]
 
 
 def test_what_was_booked_stays_when_the_file_says_something_else_afterwards(desk: Desk) -> None:
@@ -209,11 +209,11 @@ def test_an_order_is_adjusted_before_the_bar_of_that_session_may_fill_it(desk: D
     desk.closes(*FLAT, 49.0, listed=(split("2:1", 5),))
     desk.agree()
 
-    assert (desk.kept(stop).filled, desk.kept(limit).filled) == (0, 6)
-    assert (desk.held(), ledger.cash(desk.read)) == (26, CASH - 6 * 49)
+    assert [desk.kept(stop).filled, desk.kept(limit).filled] == [0, 6]
+    assert [desk.held(), ledger.cash(desk.read)] == [26, CASH - 6 * 49]
     desk.closes(*FLAT, 49.0, 29.0, listed=(split("2:1", 5),))
     desk.agree()
-    assert (desk.kept(stop).filled, desk.held()) == (20, 6)
+    assert [desk.kept(stop).filled, desk.held()] == [20, 6]
 
 
 def test_what_is_left_of_an_order_that_was_filled_in_part_is_new_shares(desk: Desk) -> None:
@@ -224,8 +224,8 @@ def test_what_is_left_of_an_order_that_was_filled_in_part_is_new_shares(desk: De
     desk.agree()
 
     order = desk.kept(id_)
-    assert (order.filled, order.ticket.quantity, order.state) == (200, 200, OrderState.FILLED)
-    assert (desk.held(), ledger.cash(desk.read)) == (2 * 110 + 100, CASH - 100 * 100 - 100 * 50)
+    assert [order.filled, order.ticket.quantity, order.state] == [200, 200, OrderState.FILLED]
+    assert [desk.held(), ledger.cash(desk.read)] == [2 * 110 + 100, CASH - 100 * 100 - 100 * 50]
 
 
 def test_the_legs_of_a_bracket_go_along_and_so_does_what_is_not_entered_yet(desk: Desk) -> None:
@@ -236,8 +236,8 @@ def test_the_legs_of_a_bracket_go_along_and_so_does_what_is_not_entered_yet(desk
     desk.agree()
 
     stop, profit, entry = (desk.kept(each).ticket for each in (f"{id_}-sl", f"{id_}-tp", waits))
-    assert (stop.quantity, stop.stop, profit.quantity, profit.limit) == (20, 40, 20, 60)
-    assert (entry.quantity, entry.limit, entry.take_profit, entry.stop_loss) == (20, 45, 60, 40)
+    assert [stop.quantity, stop.stop, profit.quantity, profit.limit] == [20, 40, 20, 60]
+    assert [entry.quantity, entry.limit, entry.take_profit, entry.stop_loss] == [20, 45, 60, 40]
     desk.closes(*FLAT, 50.0, 44.0, 39.0, listed=(split("2:1", 5),))
     desk.agree()
     assert desk.held() == 20  # the imported ones
@@ -253,7 +253,7 @@ def test_a_trailing_stop_trails_in_new_shares(desk: Desk) -> None:
     desk.closes(*FLAT, 110.0, 53.0, 52.0, listed=(split("2:1", 6),))
     desk.agree()
 
-    assert (still, desk.kept(id_).state, desk.kept(id_).filled) == (OrderState.WORKING, OrderState.FILLED, 20)
+    assert [still, desk.kept(id_).state, desk.kept(id_).filled] == [OrderState.WORKING, OrderState.FILLED, 20]
 
 
 def test_a_reverse_split_cancels_what_is_open_and_says_why(desk: Desk) -> None:
@@ -262,7 +262,7 @@ def test_a_reverse_split_cancels_what_is_open_and_says_why(desk: Desk) -> None:
     desk.agree()
 
     order = desk.kept(id_)
-    assert (order.state, order.ticket.quantity, desk.held()) == (OrderState.CANCELLED, 10, 1)
+    assert [order.state, order.ticket.quantity, desk.held()] == [OrderState.CANCELLED, 10, 1]
     assert order.why == "ACME was split 1:10, and a reverse split ends what is open"
 
 
@@ -274,7 +274,7 @@ def test_a_day_order_that_expires_with_that_session_has_its_fills_booked(desk: D
     desk.agree()
 
     order = desk.kept(id_)
-    assert (order.ticket.quantity, order.filled, order.state) == (220, 200, OrderState.LAPSED)
+    assert [order.ticket.quantity, order.filled, order.state] == [220, 200, OrderState.LAPSED]
     assert desk.held() == 2 * 110 + 100
 
 
@@ -283,7 +283,7 @@ def test_an_order_that_comes_on_that_day_is_in_new_shares_already(desk: Desk) ->
     id_ = desk.order(ticket(BUY, "10", Kind.LIMIT, limit="45"))
     desk.agree()
 
-    assert (desk.kept(id_).ticket.quantity, desk.kept(id_).ticket.limit) == (10, 45)
+    assert [desk.kept(id_).ticket.quantity, desk.kept(id_).ticket.limit] == [10, 45]
 
 
 def test_what_a_late_action_finds_working_stays_as_it_is(desk: Desk) -> None:
@@ -293,7 +293,7 @@ def test_what_a_late_action_finds_working_stays_as_it_is(desk: Desk) -> None:
     desk.closes(*FLAT, 50.0, listed=(split("2:1", 5),))
     desk.agree()
 
-    assert (desk.kept(id_).ticket.quantity, desk.held()) == (10, 20)
+    assert [desk.kept(id_).ticket.quantity, desk.held()] == [10, 20]
 
 
 def test_an_action_of_the_day_of_the_import_changes_orders_all_the_same(home: Home) -> None:
@@ -305,7 +305,7 @@ def test_an_action_of_the_day_of_the_import_changes_orders_all_the_same(home: Ho
     desk.closes(*FLAT[:4], 44.0, listed=(split("2:1", 4),))
     desk.agree()
 
-    assert (desk.kept(id_).filled, desk.held()) == (20, 30)
+    assert [desk.kept(id_).filled, desk.held()] == [20, 30]
 
 
 def test_the_cash_that_is_kept_for_what_is_left_of_an_order_stays_the_same(desk: Desk) -> None:
