@@ -22,12 +22,22 @@ from actors.trading.judging import Judge
 from messages import database
 from messages.addresses import Ref, Refused
 from messages.broker import ClientId, Send, Ticket
-from messages.database import Write
+from messages.database import Statement, Write
 from messages.market import Action, ActionKind, Bars, Listed
 from messages.research import Action as Call
 from messages.research import Decision
-from messages.tasks import Finished, Lease, Reconcile, Run
-from messages.trading import Holding, Import, Imported, Order, OrderState, TradingState, TradingTerms
+from messages.tasks import Finished, Lease, Reconcile, Run, StageOrder
+from messages.trading import (
+    Approve,
+    Holding,
+    Import,
+    Imported,
+    Order,
+    OrderState,
+    Said,
+    TradingState,
+    TradingTerms,
+)
 from messages.values import CorrelationId, Symbol
 from storage import actions, audit, bars, decisions, ledger, orders, paper
 from storage.connections import Operations, Reader
@@ -79,7 +89,11 @@ class Desk:
     def keep(self, symbol: Symbol, found: Bars, *listed: Action) -> None:
         """As a source hands them in: bars with splits and dividends in one write; nobody is told."""
         known = actions.replace(self.read, symbol, [Listed(each, "actions.csv") for each in listed])
-        self.writer.tell(Write((*bars.replace(self.read, symbol, found), *known), Probe()))
+        self.write(*bars.replace(self.read, symbol, found), *known)
+
+    def write(self, *statements: Statement) -> None:
+        """Have them committed."""
+        self.writer.tell(Write(statements, Probe()))
         self.system.settle()
 
     # A person
@@ -103,12 +117,32 @@ class Desk:
         order = Order(
             ticket, id_, about, "paper", OrderState.APPROVED, Decimal(0), Decimal(100), "", 1, 2, approved_by="person"
         )
-        self.writer.tell(Write((decisions.insert(decision, about, 1), *orders.insert(order)), Probe()))
-        self.system.settle()
+        self.write(decisions.insert(decision, about, 1), *orders.insert(order))
         self.broker.tell(Send(ticket, Probe()))
         self.ref.tell(Resolve(order.id))
         self.system.settle()
         return order.id
+
+    def decide(self) -> str:
+        """Keep a decision to sell all there is; its id."""
+        decision = Decision(ACME, MONDAY, "claude", Call.SELL, 0.8, 21, Decimal(1), None, "so", (), None, Decimal(0))
+        about = CorrelationId(f"{next(ROUNDS):032x}")
+        self.write(decisions.insert(decision, about, 1))
+        return decisions.id_of(decision, about)
+
+    def stage(self, decision: str) -> Finished | Refused:
+        """Have it sized and staged."""
+        probe = Probe[Finished | Refused]()
+        self.ref.tell(Run(Lease(1, 1), StageOrder(decision), CorrelationId("c" * 32), probe))
+        self.system.settle()
+        return probe.received[0]
+
+    def approve(self, id_: ClientId) -> Said | Refused:
+        """Say yes."""
+        probe = Probe[Said | Refused]()
+        self.ref.tell(Approve(id_, probe))
+        self.system.settle()
+        return probe.received[0]
 
     def tick(self) -> None:
         """The next of trading's own."""

@@ -5,9 +5,11 @@ from decimal import Decimal
 
 import pytest
 
+from messages.addresses import Refused
 from messages.broker import InForce, Kind, Side
 from messages.lots import Lot
-from messages.trading import Holding, OrderState, TradingState
+from messages.tasks import Finished
+from messages.trading import Holding, OrderState, Said, TradingState
 from storage import ledger, orders
 from storage.home import Home
 from tests.actors.domain.playing import ticket
@@ -69,6 +71,46 @@ def test_before_it_is_booked_nothing_looks_lost_and_nothing_is_judged(desk: Desk
 
     assert orders.state(desk.read, "paper") == (TradingState.ACTIVE, "")
     assert desk.held() == 1620
+
+
+def test_a_decision_is_sized_and_approved_when_it_is_booked(desk: Desk) -> None:
+    """Of 100 shares, the whole position."""
+    desk.order(ticket(BUY, "90"))
+    decision, other = desk.decide(), desk.decide()
+    desk.closes(*FLAT, 50.0, listed=(split("2:1", 5),))
+
+    early, late = desk.stage(decision), desk.stage(decision)
+    [order] = orders.of_decision(desk.read, decision)
+    desk.closes(*FLAT, 50.0, 25.0, listed=(split("2:1", 5), split("2:1", 6)))
+    too_early, yes = desk.approve(order.id), desk.approve(order.id)
+
+    assert isinstance(early, Refused)
+    assert (early.code, early.retry_at is not None) == ("gated", True)
+    assert early.sentence == "the split of ACME on 2013-03-02 is being booked; try again in a moment"
+    assert isinstance(late, Finished)
+    assert order.ticket.quantity == 200
+    assert isinstance(too_early, Refused)
+    assert too_early.code == "gated"
+    assert isinstance(yes, Said)
+    assert desk.kept(order.id).filled == 400
+    assert isinstance(desk.stage(other), Finished)
+    desk.agree()
+
+
+def test_an_order_that_is_not_at_the_broker_is_looked_at_again_when_it_is_booked(desk: Desk) -> None:
+    """It was approved and not sent; in old shares it would seem that half of all is lost, and it would be denied."""
+    desk.order(ticket(BUY, "800", in_force=InForce.IOC))
+    desk.tick()
+    decision = desk.decide()
+    desk.stage(decision)
+    [order] = orders.of_decision(desk.read, decision)
+    desk.write(*orders.approve(order, 1))
+    desk.closes(*FLAT, 50.0, listed=(split("2:1", 5),))
+    desk = desk.died()
+    desk.tick()
+
+    assert (desk.kept(order.id).state, desk.kept(order.id).filled) == (OrderState.FILLED, order.ticket.quantity)
+    desk.agree()
 
 
 def test_what_was_imported_has_earlier_splits_and_dividends_in_it_already(home: Home) -> None:
