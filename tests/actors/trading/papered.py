@@ -82,14 +82,25 @@ class Desk:
         self, *prices: float, symbol: Symbol = ACME, listed: tuple[Action, ...] = (), volume: float = 1e6
     ) -> None:
         """A session for each, from the first on, which opens and closes there; so many shares change hands in it."""
+        self.comes(*prices, symbol=symbol, listed=listed, volume=volume)
+        self.system.settle()
+
+    def comes(
+        self, *prices: float, symbol: Symbol = ACME, listed: tuple[Action, ...] = (), volume: float = 1e6
+    ) -> None:
+        """The same, which is still on its way to the disk."""
         at = np.array(prices, np.float64)
         sessions = np.datetime64(MONDAY, "D") + np.arange(len(at)).astype("timedelta64[D]")
-        self.keep(symbol, Bars(sessions, at, at, at, at, np.full(len(at), volume), at), *listed)
+        found = Bars(sessions, at, at, at, at, np.full(len(at), volume), at)
+        self.writer.tell(Write(self._handed_in(symbol, found, listed), Probe()))
 
     def keep(self, symbol: Symbol, found: Bars, *listed: Action) -> None:
-        """As a source hands them in: bars with splits and dividends in one write; nobody is told."""
+        """As a source hands them in; nobody is told."""
+        self.write(*self._handed_in(symbol, found, listed))
+
+    def _handed_in(self, symbol: Symbol, found: Bars, listed: tuple[Action, ...]) -> tuple[Statement, ...]:
         known = actions.replace(self.read, symbol, [Listed(each, "actions.csv") for each in listed])
-        self.write(*bars.replace(self.read, symbol, found), *known)
+        return (*bars.replace(self.read, symbol, found), *known)
 
     def write(self, *statements: Statement) -> None:
         """Have them committed."""

@@ -1,10 +1,12 @@
 """Splits and dividends on paper: booked once for what was held before, and working orders go on in new shares."""
 
 import datetime as dt
+import random
 from decimal import Decimal
 
 import pytest
 
+from actors.trading.coordinator import _Tick  # pyright: ignore[reportPrivateUsage]
 from messages.addresses import Refused
 from messages.broker import InForce, Kind, Side
 from messages.lots import Lot
@@ -98,19 +100,68 @@ def test_a_decision_is_sized_and_approved_when_it_is_booked(desk: Desk) -> None:
 
 
 def test_an_order_that_is_not_at_the_broker_is_looked_at_again_when_it_is_booked(desk: Desk) -> None:
-    """It was approved and not sent; in old shares it would seem that half of all is lost, and it would be denied."""
-    desk.order(ticket(BUY, "800", in_force=InForce.IOC))
-    desk.tick()
+    """It was approved and not sent, to sell 100; of those 10 are left, and by the books of before it would be sent."""
+    desk.order(ticket(BUY, "90"))
     decision = desk.decide()
     desk.stage(decision)
     [order] = orders.of_decision(desk.read, decision)
     desk.write(*orders.approve(order, 1))
-    desk.closes(*FLAT, 50.0, listed=(split("2:1", 5),))
+    desk.closes(*FLAT, 1000.0, listed=(split("1:10", 5),))
     desk = desk.died()
     desk.tick()
 
-    assert (desk.kept(order.id).state, desk.kept(order.id).filled) == (OrderState.FILLED, order.ticket.quantity)
+    denied = desk.kept(order.id)
+    assert (denied.state, denied.why.partition(":")[0]) == (OrderState.DENIED, "short")
+    assert desk.held() == 10
+
+
+def test_what_all_is_worth_at_the_beginning_of_a_day_is_looked_at_when_it_is_booked(desk: Desk) -> None:
+    desk.closes(*FLAT, 50.0, listed=(split("2:1", 5),))
+    desk.tick()
+    unknown = orders.day(desk.read, MONDAY + dt.timedelta(5))
+    desk.tick()
+
+    assert unknown is None
+    assert orders.day(desk.read, MONDAY + dt.timedelta(5)) == (CASH + 1_000, CASH + 1_000)
+
+
+def test_prices_that_come_between_a_look_at_the_day_and_the_one_at_the_loss_halt_nothing(desk: Desk) -> None:
+    desk.order(ticket(BUY, "800", in_force=InForce.IOC))
+    desk.tick()
+    desk.closes(*FLAT, 100.0)
+    desk.tick()  # 800 of 1,010 are shares now
+    desk.ref.tell(_Tick())
+    desk.system.turn()
+    desk.closes(*FLAT, 50.0, listed=(split("2:1", 5),))
+
+    assert orders.state(desk.read, "paper") == (TradingState.ACTIVE, "")
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whenever_bars_and_a_split_come_between_looks_all_that_was_before_is_booked_before(
+    home: Home, seed: int
+) -> None:
+    """Two sessions at once: in the first 3 are bought, in the second each share is two, and 4 new ones are bought."""
+    chance, desk = random.Random(seed), Desk(home, seed)
+    desk.closes(*FLAT)
+    desk.open(TEN)
+    desk.order(ticket(BUY, "3", Kind.LIMIT, limit="98"))
+    desk.order(ticket(BUY, "2", Kind.LIMIT, limit="92"))
+
+    def turns() -> None:
+        for _ in range(chance.randrange(6)):
+            desk.system.turn()
+
+    for _ in range(chance.randrange(1, 3)):
+        desk.ref.tell(_Tick())
+        turns()
+    desk.comes(*FLAT, 97.0, 45.0, listed=(split("2:1", 6),))
+    for _ in range(chance.randrange(4)):
+        turns()
+        desk.ref.tell(_Tick())
     desk.agree()
+
+    assert [desk.held(), ledger.cash(desk.read)] == [(10 + 3) * 2 + 4, CASH - 3 * 97 - 4 * 45]
 
 
 def test_what_was_imported_has_earlier_splits_and_dividends_in_it_already(home: Home) -> None:
