@@ -1,12 +1,15 @@
-"""Splits and dividends that trading has not seen to yet: table `trading_actions`, beside what is known of them."""
+"""Splits and dividends that trading has not seen to yet, and what they are for: table `trading_actions`, and the ledger
+as it was before."""
 
 import datetime as dt
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from messages.database import Statement
+from messages.lots import Lot
 from messages.market import Action
-from messages.values import Symbol
+from messages.values import Symbol, from_units
 from storage import actions, bars, ledger, orders, valuations
 from storage.connections import Reader
 
@@ -38,7 +41,7 @@ def due(read: Reader, broker: str, symbol: Symbol | None = None) -> tuple[Due, .
     began = min((imported, *(session for session in looked_at if session is not None)))
     found = actions.after(read, began - OLD, symbol)
     if found:
-        seen_to = _seen_to(read, broker)
+        seen_to = _seen_to(read, broker, symbol)
         found = [each for each in found if (each.symbol, each.session.isoformat(), each.kind) not in seen_to]
     ends = {each.symbol: bars.last_session(read, each.symbol) for each in found}
     return tuple(
@@ -50,11 +53,35 @@ def due(read: Reader, broker: str, symbol: Symbol | None = None) -> tuple[Due, .
 
 def later(read: Reader, broker: str, action: Action) -> list[Action]:
     """Actions of the same symbol, of later sessions, that trading has seen to already."""
-    seen_to = _seen_to(read, broker)
+    seen_to = _seen_to(read, broker, action.symbol)
     return [
         each
         for each in actions.after(read, action.session, action.symbol)
         if (each.symbol, each.session.isoformat(), each.kind) in seen_to
+    ]
+
+
+def lots_before(read: Reader, broker: str, symbol: Symbol, session: dt.date) -> list[Lot]:
+    """The lots as they were before a session, whatever was booked since, as `ledger.lots`; what they cost is not said.
+
+    It reads all transactions, some milliseconds for 100,000.
+    """
+    rows = read.rows(
+        tuple[str, str | None, int],
+        """WITH parts AS (
+            SELECT lot, acquired, opened, quantity FROM ledger_lots
+            WHERE broker = ?1 AND account = 'holdings' AND symbol = ?2
+            UNION ALL SELECT line.lot, line.acquired, line.id, -line.quantity
+            FROM ledger_transactions AS of JOIN ledger_entries AS line ON line.transaction_id = of.id
+            WHERE of.broker = ?1 AND of.session >= ?3 AND line.account = 'holdings' AND line.symbol = ?2
+            AND of.id > (SELECT max(id) FROM ledger_transactions WHERE kind = 'opening' AND broker = ?1))
+        SELECT lot, max(acquired), sum(quantity) AS quantities FROM parts
+        GROUP BY lot HAVING quantities <> 0 ORDER BY max(acquired), min(opened)""",
+        broker, symbol, session.isoformat(),
+    )  # fmt: skip
+    return [
+        Lot(id_, None if acquired is None else dt.date.fromisoformat(acquired), from_units(quantity), Decimal(0))
+        for id_, acquired, quantity in rows
     ]
 
 
@@ -66,6 +93,6 @@ def done(action: Action, broker: str, now: int) -> Statement:
     )
 
 
-def _seen_to(read: Reader, broker: str) -> set[tuple[str, str, str]]:
-    sql = "SELECT symbol, session, kind FROM trading_actions WHERE broker = ?"
-    return set(read.rows(tuple[str, str, str], sql, broker))
+def _seen_to(read: Reader, broker: str, symbol: Symbol | None) -> set[tuple[str, str, str]]:
+    sql = "SELECT symbol, session, kind FROM trading_actions WHERE broker = ? AND symbol = coalesce(?, symbol)"
+    return set(read.rows(tuple[str, str, str], sql, broker, symbol))

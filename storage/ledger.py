@@ -251,27 +251,6 @@ def lots(read: Reader, broker: str, symbol: Symbol) -> list[Lot]:
     return [_lot(*row) for row in rows]
 
 
-def lots_before(read: Reader, broker: str, symbol: Symbol, session: dt.date) -> list[Lot]:
-    """The lots as they were before a session, whatever was booked since, as `lots`; what they cost is not said.
-
-    It reads all transactions, some milliseconds for 100,000.
-    """
-    rows = read.rows(
-        tuple[str, str | None, int],
-        """WITH parts AS (
-            SELECT lot, acquired, opened, quantity FROM ledger_lots
-            WHERE broker = ?1 AND account = 'holdings' AND symbol = ?2
-            UNION ALL SELECT line.lot, line.acquired, line.id, -line.quantity
-            FROM ledger_transactions AS of JOIN ledger_entries AS line ON line.transaction_id = of.id
-            WHERE of.broker = ?1 AND of.session >= ?3 AND line.account = 'holdings' AND line.symbol = ?2
-            AND of.id > (SELECT max(id) FROM ledger_transactions WHERE kind = 'opening' AND broker = ?1))
-        SELECT lot, max(acquired), sum(quantity) AS quantities FROM parts
-        GROUP BY lot HAVING quantities <> 0 ORDER BY max(acquired), min(opened)""",
-        broker, symbol, session.isoformat(),
-    )  # fmt: skip
-    return [_lot(lot, acquired, quantity, 0) for lot, acquired, quantity in rows]
-
-
 def all_lots(read: Reader) -> list[tuple[str, Symbol, Lot]]:
     """Everything that is held, each with its account and its symbol, in their order and then as `lots`."""
     rows = read.rows(

@@ -64,7 +64,7 @@ def book(
 
 def _booked(read: Reader, action: Action, broker: str, now: int) -> Iterable[Statement]:
     """Of what is known late: shares that came by it were split by later splits, too."""
-    held = ledger.lots_before(read, broker, action.symbol, action.session)
+    held = dues.lots_before(read, broker, action.symbol, action.session)
     if not held:
         return ()
     about = broker, action.session, UNASKED, now

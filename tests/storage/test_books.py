@@ -18,7 +18,7 @@ from messages.database import Statement
 from messages.lots import Method
 from messages.trading import Held, Holding
 from messages.values import UNIT, CorrelationId, Symbol, from_units
-from storage import audit, chain, decisions, ledger
+from storage import audit, chain, decisions, due, ledger
 from storage.chain import Fault
 from storage.connections import Reader, fetch
 from storage.home import Home
@@ -164,7 +164,7 @@ def test_the_lots_of_before_a_session_are_those_without_what_was_booked_for_it_a
     opened.book(ledger.split(IBM, held := ledger.lots(opened.read, PAPER, IBM), held, PAPER, MONDAY, ROUND, 0))
 
     def shares(symbol: Symbol, session: dt.date) -> list[tuple[str, Decimal]]:
-        return [(lot.id, lot.quantity) for lot in ledger.lots_before(opened.read, PAPER, symbol, session)]
+        return [(lot.id, lot.quantity) for lot in due.lots_before(opened.read, PAPER, symbol, session)]
 
     assert shares(AAPL, FRIDAY) == [("opening 1", lots[0].quantity)]
     assert shares(AAPL, MONDAY) == [("opening 1", Decimal(10)), ("x1", Decimal(5))]
