@@ -94,5 +94,6 @@ def done(action: Action, broker: str, now: int) -> Statement:
 
 
 def _seen_to(read: Reader, broker: str, symbol: Symbol | None) -> set[tuple[str, str, str]]:
-    sql = "SELECT symbol, session, kind FROM trading_actions WHERE broker = ? AND symbol = coalesce(?, symbol)"
+    which = "symbol = ?2" if symbol is not None else "?2 IS NULL"
+    sql = f"SELECT symbol, session, kind FROM trading_actions WHERE broker = ?1 AND {which}"
     return set(read.rows(tuple[str, str, str], sql, broker, symbol))

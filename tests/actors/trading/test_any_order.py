@@ -103,6 +103,11 @@ class Trading(RuleBasedStateMachine):
         self.desk = self.desk.died()
 
     @rule()
+    def the_broker_crashes(self) -> None:
+        self.desk.system.crash(self.desk.broker)
+        self.desk.tick()
+
+    @rule()
     def time_goes_by(self) -> None:
         self.desk.tick()
 
@@ -136,9 +141,11 @@ class Trading(RuleBasedStateMachine):
         return held
 
     def teardown(self) -> None:
-        self.check()
-        self.desk.read.close()
-        self.place.cleanup()
+        try:
+            self.check()
+        finally:
+            self.desk.read.close()
+            self.place.cleanup()
 
 
 def _action(what: str, on: int) -> Action:
