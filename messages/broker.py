@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import NewType
 
 from messages.addresses import Refused, ReplyTo
+from messages.market import ActionKind
 from messages.values import Symbol
 
 ClientId = NewType("ClientId", str)
@@ -108,13 +109,30 @@ class Shares:
 
 
 @dataclass(frozen=True, slots=True)
+class Adjusted:
+    """An order that worked was changed by a split or a dividend, when what was executed before that was all there was.
+
+    How, `actors.domain.actions.adjusted` says.
+    """
+
+    client_id: ClientId
+    symbol: Symbol
+    session: dt.date
+    kind: ActionKind
+
+
+@dataclass(frozen=True, slots=True)
 class View:
-    """All that a broker says of an account: its open orders and those ended lately, what was executed, what is held."""
+    """All that a broker says of an account: its open orders and those ended lately, what was executed, what is held.
+
+    `adjusted` are the orders that it has changed by itself; none where it does not say.
+    """
 
     orders: tuple[Seen, ...]
     executions: tuple[Execution, ...]
     positions: tuple[Shares, ...]
     cash: Decimal
+    adjusted: tuple[Adjusted, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

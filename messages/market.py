@@ -1,7 +1,9 @@
-"""What the market and its sources are asked, and what they answer: symbols, daily bars, sessions."""
+"""What the market and its sources are asked, and what they answer: symbols, bars, sessions, splits and dividends."""
 
 import datetime as dt
 from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +34,36 @@ class Bars:
 
     def __len__(self) -> int:
         return len(self.sessions)
+
+
+class ActionKind(StrEnum):
+    """What a company does to its shares."""
+
+    DIVIDEND = "dividend"
+    SPLIT = "split"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A split or a dividend; from `session` on shares are new ones, or are traded without it.
+
+    Of a SPLIT `value` new shares come for `per` old ones; a DIVIDEND is `value` in the desk's currency for `per` = 1
+    share, as held before that session.
+    """
+
+    symbol: Symbol
+    session: dt.date
+    kind: ActionKind
+    value: Decimal
+    per: Decimal = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An action, and the file and line in which it stands."""
+
+    action: Action
+    place: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +108,7 @@ class Fetch:
 class Fetched:
     """The bars, not checked yet; row r of them stands in line `first_line + r` of `place`.
 
-    `sector` is the symbol's as the source names it, None where that is not known.
+    `sector` is the symbol's as the source names it, None where that is not known; `actions` are all it has.
     """
 
     about: object
@@ -85,6 +117,7 @@ class Fetched:
     place: str
     first_line: int
     sector: str | None = None
+    actions: tuple[Listed, ...] = ()
 
 
 SourceMessage = Resolve | Fetch

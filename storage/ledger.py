@@ -6,7 +6,7 @@ the sums and chains it (storage/chain.py). One that is there already, by its bro
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -147,13 +147,17 @@ def split(
     session: dt.date,
     correlation_id: CorrelationId,
     now: int,
+    gone: Collection[str] = (),
 ) -> Booking:
-    """Other quantities for the same lots, as `actors.domain.lots.split` makes them, once for symbol and day."""
+    """Other quantities for the same lots, as `actors.domain.lots.split` makes them, once for symbol and day.
+
+    What comes to lots that are `gone` meanwhile is a lot of its own, which has cost nothing: their sale took all of it.
+    """
     lines, shares, name = list[Line](), 0, f"{symbol} {session}"
     for old, new in zip(before, after, strict=True):
         if more := to_units(new.quantity) - to_units(old.quantity):
             acquired = old.acquired.isoformat() if old.acquired else None
-            lines.append(("holdings", symbol, more, 0, acquired, old.id))
+            lines.append(("holdings", symbol, more, 0, acquired, name if old.id in gone else old.id))
             shares += more
     lines.append(("market", symbol, -shares, 0, None, None))
     return _once("split", name, correlation_id, now, broker, name, session.isoformat(), lines)
@@ -317,6 +321,12 @@ def began_with(read: Reader, broker: str = PAPER) -> tuple[dict[Symbol, Decimal]
     cash = read.rows(tuple[str, int, int], sql, broker, "cash", "unsettled")
     held = {Symbol(symbol): from_units(quantity) for symbol, quantity, _ in shares if quantity}
     return held, from_units(sum(amount for _, _, amount in cash))
+
+
+def opened_at(read: Reader, broker: str) -> int:
+    """When an account was opened last, UTC in microseconds; 0 if it never was. What was before is part of that."""
+    sql = "SELECT coalesce(max(at), 0) FROM ledger_transactions WHERE kind = 'opening' AND broker = ?"
+    return read.rows(tuple[int], sql, broker)[0][0]
 
 
 def is_open(read: Reader) -> bool:

@@ -155,6 +155,22 @@ def _notes(lines: Iterable[tuple[str, str, str, int]]) -> Statement:
     return Statement(_NOTE, (_json(lines),))
 
 
+def adjust(order: Order, ticket: Ticket, why: str, now: int) -> tuple[Statement, ...]:
+    """It is of other shares, or at other prices, from now on; at the broker it is already. `order` has the old ticket.
+
+    The price it was sized at goes along, so that as much cash is reserved for what is left of it.
+    """
+    left, before = ticket.quantity - order.filled, order.ticket.quantity - order.filled
+    price = order.price * before / left if left else order.price
+    return (
+        Statement(
+            "UPDATE trading_orders SET quantity = ?, price = ?, ticket = ? WHERE id = ?",
+            (to_units(ticket.quantity), to_units(price), msgspec.json.encode(ticket).decode(), order.id),
+        ),
+        note(order.id, "adjusted", why, now),
+    )
+
+
 def note(id_: str, what: str, sentence: str, now: int) -> Statement:
     """A line of the journal."""
     return Statement(
@@ -360,6 +376,12 @@ def day(read: Reader, session: dt.date) -> tuple[Decimal, Decimal] | None:
         WHERE session = ?1"""
     row = next(iter(read.rows(tuple[int, int], sql, session.isoformat())), None)
     return None if row is None else (from_units(row[0]), from_units(row[1]))
+
+
+def first_day(read: Reader) -> dt.date | None:
+    """The first session that was looked at since the books were opened; None before the first look."""
+    ((session,),) = read.rows(tuple[str | None], "SELECT min(session) FROM trading_days")
+    return None if session is None else dt.date.fromisoformat(session)
 
 
 def rejections(read: Reader, symbol: str, limit: int) -> list[str]:

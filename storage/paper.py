@@ -1,4 +1,5 @@
-"""The paper broker's books: tables `paper_orders`, `paper_executions` and `paper_sessions`, in units of 1e-9."""
+"""The paper broker's books, in units of 1e-9: tables `paper_orders`, `paper_executions`, `paper_sessions` and
+`paper_adjustments`."""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
@@ -8,8 +9,9 @@ from typing import Final
 
 import msgspec
 
-from messages.broker import ClientId, Execution, InForce, Kind, Seen, Side, Stage, Ticket
+from messages.broker import Adjusted, ClientId, Execution, InForce, Kind, Seen, Side, Stage, Ticket
 from messages.database import SqlValue, Statement
+from messages.market import ActionKind
 from messages.paper import Order
 from messages.values import Symbol, from_units, to_units
 from storage.connections import Reader
@@ -22,12 +24,15 @@ _KEEP: Final = """INSERT INTO paper_orders (client_id, parent, symbol, side, qua
     FROM json_each(?) WHERE true ORDER BY key
     ON CONFLICT (client_id) DO UPDATE SET quantity = excluded.quantity, stage = excluded.stage,
         filled = excluded.filled, triggered = excluded.triggered, best = excluded.best, why = excluded.why,
-        ended_at = excluded.ended_at"""
+        ended_at = excluded.ended_at, limit_price = excluded.limit_price, stop_price = excluded.stop_price,
+        trail = excluded.trail, take_profit = excluded.take_profit, stop_loss = excluded.stop_loss"""
 _EXECUTE: Final = """INSERT INTO paper_executions (execution_id, client_id, symbol, side, quantity, price, amount, fee,
     session, at)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
         value ->> 8, value ->> 9
     FROM json_each(?) ORDER BY key"""
+_ADJUST: Final = """INSERT INTO paper_adjustments (client_id, session, kind, at)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) ORDER BY key"""
 _MATCHED: Final = """INSERT INTO paper_sessions (symbol, session)
     SELECT value ->> 0, value ->> 1 FROM json_each(?) WHERE true
     ON CONFLICT (symbol) DO UPDATE SET session = excluded.session"""
@@ -59,6 +64,7 @@ def write(
     executions: Iterable[tuple[Execution, Decimal]],
     matched: Mapping[Symbol, dt.date],
     now: int,
+    adjusted: Iterable[Adjusted] = (),
 ) -> tuple[Statement, ...]:
     """Keep these orders as they now are, in order of arrival, and these executions, each with what it moves.
 
@@ -67,6 +73,7 @@ def write(
     kinds = (
         (_KEEP, [_row(order, now) for order in orders]),
         (_EXECUTE, [_execution(execution, moved) for execution, moved in executions]),
+        (_ADJUST, [(each.client_id, each.session.isoformat(), each.kind, now) for each in adjusted]),
         (_MATCHED, [(symbol, session.isoformat()) for symbol, session in matched.items()]),
     )
     return tuple(Statement(sql, (msgspec.json.encode(rows).decode(),)) for sql, rows in kinds if rows)
@@ -157,6 +164,21 @@ def executions(read: Reader, since: int) -> tuple[Execution, ...]:
         )
         for client_id, execution_id, symbol, side, quantity, price, fee, session, at in rows
     )  # fmt: skip
+
+
+def adjusted(read: Reader, since: int) -> tuple[Adjusted, ...]:
+    """Orders that splits and dividends have changed since then, UTC in microseconds."""
+    rows = read.rows(
+        tuple[str, str, str, str],
+        """SELECT one.client_id, symbol, one.session, one.kind FROM paper_adjustments AS one
+        JOIN paper_orders AS of ON of.client_id = one.client_id
+        WHERE one.at >= ? ORDER BY one.session, one.kind, number""",
+        since,
+    )
+    return tuple(
+        Adjusted(ClientId(id_), Symbol(symbol), dt.date.fromisoformat(session), ActionKind(kind))
+        for id_, symbol, session, kind in rows
+    )
 
 
 def traded(read: Reader) -> list[Traded]:

@@ -1,5 +1,7 @@
 """What the portfolio was worth: table `valuations`, one row for each round."""
 
+import datetime as dt
+
 from messages.database import Statement
 from messages.trading import Valuation, Weights
 from messages.values import CorrelationId
@@ -25,6 +27,12 @@ def weights(read: Reader, correlation_id: CorrelationId) -> Weights | None:
     """Of that valuation what facts need. Raises Undecodable."""
     row = _row(read, correlation_id)
     return None if row is None else decode(Weights, *row)
+
+
+def first_session(read: Reader) -> dt.date | None:
+    """The first session for which there ever was one."""
+    ((session,),) = read.rows(tuple[str | None], "SELECT min(as_of) FROM valuations")
+    return None if session is None else dt.date.fromisoformat(session)
 
 
 def _row(read: Reader, correlation_id: CorrelationId) -> tuple[int, str] | None:

@@ -3,14 +3,17 @@
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
+from actors.domain import actions as changing
 from actors.domain import costs as prices
 from actors.domain import matching
 from actors.domain.costs import Costs
 from actors.domain.matching import Bar
-from messages.broker import ClientId, Executed, Execution, Seen, Shares, Side, Stage, Ticket
+from messages.broker import Adjusted, ClientId, Executed, Execution, Seen, Shares, Side, Stage, Ticket
 from messages.database import Statement
+from messages.market import Action
 from messages.paper import Order
 from messages.values import Symbol
 from storage import paper
@@ -36,6 +39,7 @@ class Account:
             self._book(traded.symbol, traded.side, traded.quantity, traded.amount, traded.fees)
         self._changed, self._advanced = dict[ClientId, Order](), dict[Symbol, dt.date]()
         self._executed, self._kept = list[tuple[Execution, Decimal]](), dict[ClientId, Known]()
+        self._adjusted = list[Adjusted]()
 
     @property
     def symbols(self) -> tuple[Symbol, ...]:
@@ -57,10 +61,16 @@ class Account:
         matched = self._matched.get(symbol)
         return matched if matched is not None and matched < session and symbol in self._open else None
 
-    def work(self, symbol: Symbol, bars: Sequence[Bar], at: int) -> list[Executed]:
-        """Match its open orders against these bars, which come after all that they have met."""
+    def work(self, symbol: Symbol, bars: Sequence[Bar], actions: Iterable[Action], at: int) -> list[Executed]:
+        """Match its open orders against these bars, which come after all that they have met.
+
+        So do the actions, each of which is met before the bar of its session, and so once.
+        """
         executed = list[Executed]()
         for bar in bars:
+            for action in actions:
+                if action.session == bar.session:
+                    self._adjust(symbol, action)
             self._used[symbol] = bar.session, Decimal(0)
             executed += self._match(symbol, tuple(self._open.get(symbol, {}).values()), bar, at)
             self._advance(symbol, bar.session)
@@ -90,8 +100,9 @@ class Account:
         changed, self._changed = self._changed, {}
         executed, self._executed = self._executed, []
         advanced, self._advanced = self._advanced, {}
+        adjusted, self._adjusted = self._adjusted, []
         self.took = False
-        return paper.write(changed.values(), executed, advanced, now)
+        return paper.write(changed.values(), executed, advanced, now, adjusted)
 
     def positions(self, opening: Mapping[Symbol, Decimal]) -> tuple[Shares, ...]:
         """What is held beside, or short of, what the account began with; in order of symbol."""
@@ -102,6 +113,17 @@ class Account:
     def cash(self) -> Decimal:
         """What trading has brought, fees taken off."""
         return self._cash
+
+    def _adjust(self, symbol: Symbol, action: Action) -> None:
+        for client_id, order in tuple(self._open.get(symbol, {}).items()):
+            ticket = changing.adjusted(order.ticket, order.filled, action)
+            if isinstance(ticket, str):
+                self._change(matching.cancelled(order, ticket))
+                continue
+            best = None if order.best is None else changing.best(order.best, order.ticket.side, action)
+            if (changed := replace(order, ticket=ticket, best=best)) != order:
+                self._change(changed)
+                self._adjusted.append(Adjusted(client_id, symbol, action.session, action.kind))
 
     def _match(self, symbol: Symbol, orders: Sequence[Order], bar: Bar, at: int) -> list[Executed]:
         worked = matching.work(orders, bar, self._used_of(symbol, bar.session), self._costs, at)

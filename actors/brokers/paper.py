@@ -19,7 +19,7 @@ from messages.addresses import Ref, Refused
 from messages.broker import Absent, ClientId, Executed, Found, Look, LookUp, Send, Ticket, View, Viewed, Withdraw
 from messages.database import Committed, Write
 from messages.values import Symbol
-from storage import paper
+from storage import actions, paper
 from storage.connections import Reader
 
 COMMIT_WITHIN: Final = 60.0
@@ -214,14 +214,16 @@ class PaperBroker:
     def _view(self, since: int) -> View:
         held, cash = self._opening()
         orders, executions = paper.lately(self._read, since), paper.executions(self._read, since)
-        return View(orders, executions, self._account.positions(held), cash + self._account.cash)
+        adjusted = paper.adjusted(self._read, since)
+        return View(orders, executions, self._account.positions(held), cash + self._account.cash, adjusted)
 
     def _catch_up(self, symbol: Symbol, acts: list[Callable[[], None]]) -> Bar | None:
         """Match the symbol's open orders against the bars that have come; the last bar there is."""
         newest = self._prices.newest(symbol)
         if newest is not None and (after := self._account.behind(symbol, newest.session)) is not None:
             bars = self._prices.between(symbol, after, newest.session)
-            self._tell(self._account.work(symbol, bars, self._me.clock.utc()), acts)
+            meanwhile = actions.after(self._read, after, symbol)
+            self._tell(self._account.work(symbol, bars, meanwhile, self._me.clock.utc()), acts)
         return newest
 
     def _tell(self, executed: list[Executed], acts: list[Callable[[], None]]) -> None:

@@ -16,6 +16,7 @@ from messages.tasks import ComputeFacts, NewTask, Recommend, Reconcile, RefreshB
 from messages.values import CorrelationId, Symbol
 from storage import bars, decisions, ledger, orders, tasks, valuations
 from storage.connections import Reader
+from storage.due import due
 from storage.tasks import TaskRow
 
 LOOK: Final = 0.01
@@ -127,12 +128,22 @@ def resolve(access: Access, names: Sequence[str]) -> list[Symbol]:
 
 
 def refresh(access: Access, symbols: Iterable[Symbol]) -> None:
-    """Bring the bars of these symbols up to date. Raises RoundFailed if one cannot be had."""
+    """Bring the bars of these symbols up to date, and the books where one was split or has paid a dividend.
+
+    Raises RoundFailed if one cannot be had.
+    """
     correlation_id = CorrelationId(secrets.token_hex(16))
     new = [NewTask(f"refresh_bars/{symbol}/{correlation_id}", "data", RefreshBars(symbol)) for symbol in symbols]
     if orders.open_orders(access.read):  # new bars may fill them
         needs = tuple(task.key for task in new)
         new.append(NewTask(f"reconcile/{correlation_id}", "portfolio", Reconcile(), needs=needs))
+    _done(access, new, correlation_id)
+    if due(access.read, access.broker):
+        correlation_id = CorrelationId(secrets.token_hex(16))
+        _done(access, [NewTask(f"reconcile/{correlation_id}", "portfolio", Reconcile())], correlation_id)
+
+
+def _done(access: Access, new: Sequence[NewTask], correlation_id: CorrelationId) -> None:
     submit(access, new, correlation_id)
     while not ended(rows := tasks.together(access.read, correlation_id)):
         access.pause(LOOK)

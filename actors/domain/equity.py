@@ -25,6 +25,8 @@ REVERSAL: Final = "reversal"
 EXTERNAL: Final = frozenset({"opening", REVERSAL, "deposit", "withdrawal"})
 """Kinds of bookings that put something into the portfolio or take it out; all others are its own doing."""
 SPLIT: Final = "split"
+BEFORE: Final = frozenset({SPLIT, "dividend"})
+"""What happens before a session's trades, whenever it was booked: it is for what was held until then."""
 STALE: Final = 5
 """Sessions after which a close that stands in for a missing one is named."""
 
@@ -136,20 +138,21 @@ def rebuild(
 
 
 def _by_session(movements: Sequence[Movement], sessions: Sequence[dt.date]) -> dict[int, list[Movement]]:
-    """The bookings of each session, in their order.
+    """The bookings of each session, in their order, but for splits and dividends, which come first.
 
-    One without a session of its own does not come after a later one: an import before the close of a day, traded at the
-    close before, would else move behind that trade as soon as the day has a bar.
+    What was booked before those counts for an earlier session, if it has none of its own. One without a session of its
+    own does not come after a later one, either: an import before the close of a day, traded at the close before, would
+    else move behind that trade as soon as the day has a bar.
     """
     placed, latest = list[tuple[int, Movement]](), len(sessions)
     for movement in reversed(movements):
         number = place(sessions, movement.session, movement.at)
-        latest = min(latest, number)
+        latest = max(0, min(latest, number - (movement.kind in BEFORE)))
         placed.append((number if movement.session else latest, movement))
     booked = defaultdict[int, list[Movement]](list)
     for number, movement in reversed(placed):
         booked[number].append(movement)
-    return booked
+    return {number: sorted(of, key=lambda movement: movement.kind not in BEFORE) for number, of in booked.items()}
 
 
 def _opened(booked: Mapping[int, Sequence[Movement]], first: int) -> dict[int, list[Movement]]:

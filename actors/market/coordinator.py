@@ -1,15 +1,16 @@
-"""The market coordinator: which bars the desk believes, and which sector a symbol is of."""
+"""The market coordinator: which bars, splits and dividends the desk believes, and which sector a symbol is of."""
 
 import datetime as dt
 from typing import assert_never
 
+from actors.domain import actions as possible
 from actors.domain.bars import Fault, fault, last_session
 from actors.kernel.me import Me
 from messages import market
 from messages.addresses import Ref, Refused
 from messages.market import Bars, Fetch, Fetched
 from messages.tasks import Finished, RefreshBars, Run
-from storage import bars, sectors
+from storage import actions, bars, sectors
 from storage.connections import Reader
 
 FETCH_WITHIN = 60.0
@@ -42,13 +43,21 @@ class MarketCoordinator:
 
     def _check(self, run: Run, fetched: Fetched) -> None:
         found = fault(fetched.bars) or self._to_come(fetched.bars)
-        if found is None:
-            symbol, read = fetched.symbol, self._read
-            changes = *bars.replace(read, symbol, fetched.bars), *sectors.replace(read, symbol, fetched.sector)
-            run.reply_to.tell(Finished(run.lease, changes))
-        else:
+        if found is not None:
             place = f"{fetched.place} line {fetched.first_line + found.row}"
             run.reply_to.refuse("invalid", f"{place}: {found.sentence}")
+            return
+        for each in fetched.actions:
+            if (wrong := possible.fault(each.action, fetched.bars)) is not None:
+                run.reply_to.refuse("invalid", f"{each.place}: {wrong}")
+                return
+        symbol, read = fetched.symbol, self._read
+        effects = (
+            *bars.replace(read, symbol, fetched.bars),
+            *actions.replace(read, symbol, fetched.actions),
+            *sectors.replace(read, symbol, fetched.sector),
+        )
+        run.reply_to.tell(Finished(run.lease, effects))
 
     def _to_come(self, fetched: Bars) -> Fault | None:
         """A session that is not over anywhere: one such slip would make every other symbol's prices look old."""

@@ -6,16 +6,19 @@ from functools import partial
 from typing import Any, Final
 
 from actors.kernel.me import Me
+from actors.trading import actions
 from actors.trading.booking import Booking
-from actors.trading.books import Books, pass_on
+from actors.trading.books import Books, Returned, pass_on
 from actors.trading.judging import Judge
 from messages import broker
 from messages.addresses import Ref, Refused, ReplyTo
 from messages.broker import ClientId, Executed, Look, LookUp, Seen, Send, Side, Stage, View
 from messages.tasks import Finished, Run
 from messages.trading import Order, OrderState, TradingState
+from messages.values import OutOfRange
 from storage import orders
 from storage.connections import Reader
+from storage.due import Due
 
 ANSWER_WITHIN: Final = 90.0
 """Seconds a broker may take; then nobody knows, and it is looked up."""
@@ -41,10 +44,14 @@ class Sent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Looked:
-    """A look at the whole account, for this task if it is one; so many fills had been booked when it was asked for."""
+    """A look at the whole account, for this task if it is one; so many fills had been booked when it was asked for.
+
+    The splits and dividends that were `due` then, the broker has looked at after they were known.
+    """
 
     run: Run | None
     booked: int
+    due: tuple[Due, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +160,10 @@ class Account:
         sent.refused(Refused(sent, "invalid", why))
 
     def _recheck(self, *those: Order) -> None:
+        if self.awaited() is not None:
+            for order in those:
+                self._later(order)
+            return
         now = self._me.clock.utc()
         denied = self._judge.stand(those, self._books.busy.values(), now)
         going = list[Order]()
@@ -222,7 +233,7 @@ class Account:
     def look(self, run: Run | None) -> None:
         """Have the broker say all there is."""
         since = max(0, orders.last_fill(self._read, self._judge.broker) - OVERLAP)
-        looked = Looked(run, self.booking.begun)
+        looked = Looked(run, self.booking.begun, actions.due(self._read, self._judge.broker))
         self._to.tell(Look(since, self._me.reply_to(looked, of=self._to, within=ANSWER_WITHIN)))
 
     def viewed(self, looked: Looked, view: View) -> None:
@@ -248,12 +259,47 @@ class Account:
             self.withdraw(order)
 
     def _compare(self, looked: Looked, view: View, booked: int) -> None:
-        """If nothing else was booked since it was asked for, both agree to the last share and cent."""
+        """If nothing else was booked since it was asked for, both agree to the last share and cent.
+
+        Before that, splits and dividends are booked, and all of it is looked at again.
+        """
+        if due := actions.due(self._read, self._judge.broker):
+            self._act(looked, view, due)
+            return
         quiet = self.booking.begun == booked and not self.booking
         if quiet and (difference := self._judge.difference(view)) is not None:
             self.halt(difference)
         if looked.run is not None:
             looked.run.reply_to.tell(Finished(looked.run.lease, ()))
+
+    def _act(self, looked: Looked, view: View, due: tuple[Due, ...]) -> None:
+        if due != looked.due or not self.booking.quiet:  # what came before is not all there, or not on disk
+            self.look(looked.run)
+            return
+
+        def booked(_: Returned) -> None:
+            self.booking.release()
+            self.look(looked.run)
+
+        def refused(why: Refused) -> None:
+            self.booking.release()
+            if why.code == "statement":
+                why = Refused(looked, "invalid", actions.cannot_be(due, why.sentence))
+                self.halt(why.sentence)
+            self.not_viewed(looked, why)
+
+        self.booking.hold()
+        try:
+            statements = actions.book(self._read, due, view.adjusted, self._judge.broker, self._me.clock.utc())
+        except OutOfRange as error:
+            refused(Refused(looked, "statement", str(error)))
+        else:
+            self._books.write(statements, booked, refused)
+
+    def awaited(self) -> str | None:
+        """Why nothing can be judged now: prices are of after a split or a dividend, the books of before."""
+        due = actions.due(self._read, self._judge.broker)
+        return actions.awaited(due[0]) if due else None
 
     def not_viewed(self, looked: Looked, refused: Refused) -> None:
         """It is looked again later."""

@@ -1,10 +1,12 @@
 """What was executed, into the books: each fill with its ledger lines, once."""
 
+import datetime as dt
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 from actors.domain.lots import matched
 from actors.kernel.me import Me
+from actors.trading import actions
 from actors.trading.books import Books
 from actors.trading.judging import Judge
 from messages.addresses import Refused
@@ -14,6 +16,8 @@ from messages.trading import Order
 from messages.values import Symbol
 from storage import ledger, orders
 from storage.connections import Reader
+
+NEVER: Final = dt.date.max
 
 
 class Booking:
@@ -30,6 +34,22 @@ class Booking:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def quiet(self) -> bool:
+        """Whether all that it was told is on disk."""
+        return not self._writing and not self._waiting
+
+    def hold(self) -> None:
+        """Book nothing until `release`: what is written now comes before it."""
+        self._writing = True
+        self.begun += 1
+
+    def release(self) -> None:
+        """Go on. A look that was asked for meanwhile has not seen what was written."""
+        self._writing = False
+        self.begun += 1
+        self._next()
+
     def add(self, executions: Iterable[Execution]) -> None:
         """Book those that are not in the books."""
         self._waiting += executions
@@ -42,8 +62,11 @@ class Booking:
     def _take(self) -> dict[Symbol, Execution]:
         booked = orders.booked(self._read, self._judge.broker, (each.execution_id for each in self._waiting))
         taken, rest = dict[Symbol, Execution](), list[Execution]()
+        due = actions.sessions(self._read, self._judge.broker)
         for execution in self._waiting:
             if execution.execution_id in booked:
+                continue
+            if execution.session >= due.get(execution.symbol, NEVER):  # the next look at the account finds it again
                 continue
             if execution.symbol in taken or (taken and self._alone):
                 rest.append(execution)

@@ -53,7 +53,7 @@ class TradingCoordinator:
         self._me, self._judge, self._read = me, judge, read
         self._books = Books(me, writer)
         self._account = Account(me, self._books, to, judge, read)
-        self._staging = Staging(me, self._books, judge, read, self._account.send)
+        self._staging = Staging(me, self._books, judge, read, self._account)
         self._held: str | None = None
 
     def on_start(self) -> None:
@@ -155,6 +155,10 @@ class TradingCoordinator:
     def _approve(self, asked: Approve) -> None:
         if (order := self._find(asked.order, asked.reply_to, OrderState.STAGED)) is None:
             return
+        if (why := self._account.awaited()) is not None:
+            self._account.look(None)
+            asked.reply_to.refuse("gated", f"order {order.id}: {why}")
+            return
         now = self._me.clock.utc()
         judged = self._judge.again(order, self._books.busy.values(), now)
         if judged.state is OrderState.APPROVED:
@@ -208,7 +212,8 @@ class TradingCoordinator:
                 self._account.resolve(order.id)
         self._go_on(self._waiting())
         today, equity = self._judge.today, self._judge.equity()
-        if today is not None and equity > 0:  # before anything is imported there is nothing to lose
+        # Before anything is imported there is nothing to lose.
+        if today is not None and equity > 0 and self._account.awaited() is None:
             settle = ledger.settle(self._judge.broker, today, SETTLING, now)
             self._books.write((settle, orders.note_day(today, equity)), lambda rows: self._watch())
         self._account.cancel_if_halted()
@@ -220,6 +225,8 @@ class TradingCoordinator:
         self._account.look(run)
 
     def _waiting(self) -> deque[ClientId]:
+        if self._account.awaited() is not None:
+            return deque()
         return deque(each.id for each in orders.outstanding(self._read) if each.waits_under is not None)
 
     def _go_on(self, waiting: deque[ClientId]) -> None:
@@ -242,7 +249,7 @@ class TradingCoordinator:
         self._go_on(waiting)
 
     def _watch(self) -> None:
-        if (why := self._judge.lost()) is not None:
+        if self._account.awaited() is None and (why := self._judge.lost()) is not None:
             self._account.halt(why)
 
     def _give_mandate(self, asked: GiveMandate) -> None:

@@ -1,9 +1,9 @@
 """From decisions to orders: judged, kept, and those sent that a mandate allows."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from actors.kernel.me import Me
+from actors.trading.account import Account
 from actors.trading.books import Books, pass_on
 from actors.trading.judging import Judge
 from messages.addresses import Refused
@@ -12,6 +12,9 @@ from messages.trading import Order, OrderState
 from storage import orders
 from storage.connections import Reader
 
+AGAIN: Final = 10**6
+"""Microseconds after which a task is tried again that waits for a split or a dividend to be booked."""
+
 
 class Staging:
     """One write of new orders is on its way at a time; what comes meanwhile is judged after it, together.
@@ -19,8 +22,8 @@ class Staging:
     Where the database refuses a write of several, each goes alone, so that only the one is refused that cannot be kept.
     """
 
-    def __init__(self, me: Me[Any], books: Books, judge: Judge, read: Reader, send: Callable[..., None]) -> None:
-        self._me, self._books, self._judge, self._read, self._send = me, books, judge, read, send
+    def __init__(self, me: Me[Any], books: Books, judge: Judge, read: Reader, account: Account) -> None:
+        self._me, self._books, self._judge, self._read, self._account = me, books, judge, read, account
         self._waiting, self._writing, self._alone = list[Run](), False, 0
 
     def add(self, run: Run) -> None:
@@ -43,6 +46,11 @@ class Staging:
     def _stage(self, asked: dict[str, list[Run]]) -> None:
         there = orders.staged(self._read, asked)
         busy, now = self._books.busy.values(), self._me.clock.utc()
+        if (why := self._account.awaited()) is not None:
+            self._account.look(None)
+            for run in (run for runs in asked.values() for run in runs):
+                run.reply_to.refuse("gated", why, now + AGAIN)
+            return
         drafts = self._judge.drafts([decision for decision in asked if decision not in there], busy, now)
         for decision, runs in asked.items():
             for run in runs if decision not in drafts else ():
@@ -69,7 +77,7 @@ class Staging:
                 for run in runs:
                     run.reply_to.tell(Finished(run.lease, ()))
             if approved := [order for order, _ in new if order.state is OrderState.APPROVED]:
-                self._send(*approved)
+                self._account.send(*approved)
             self._next()
 
         def refused(why: Refused) -> None:

@@ -18,7 +18,7 @@ from messages.database import Statement
 from messages.lots import Method
 from messages.trading import Held, Holding
 from messages.values import UNIT, CorrelationId, Symbol, from_units
-from storage import audit, chain, decisions, ledger
+from storage import audit, chain, decisions, due, ledger
 from storage.chain import Fault
 from storage.connections import Reader, fetch
 from storage.home import Home
@@ -154,6 +154,34 @@ def test_deposits_and_dividends_come_once_and_a_split_keeps_cost(opened: Books) 
     assert ledger.held(opened.read)[0] == Held(AAPL, Decimal(70), Decimal(1000))
     assert ledger.cash(opened.read) == Decimal("1076.5")
     assert opened.balances()["dividends"] == Decimal("-26.5")
+    assert audit.audit(opened.read) is None
+
+
+def test_the_lots_of_before_a_session_are_those_without_what_was_booked_for_it_and_later(opened: Books) -> None:
+    lots = ledger.lots(opened.read, PAPER, AAPL)
+    opened.fill(executed("x1", Side.BUY, "5", "120"))
+    opened.fill(executed("x2", Side.SELL, "12", "150", on=MONDAY))
+    opened.book(ledger.split(IBM, held := ledger.lots(opened.read, PAPER, IBM), held, PAPER, MONDAY, ROUND, 0))
+
+    def shares(symbol: Symbol, session: dt.date) -> list[tuple[str, Decimal]]:
+        return [(lot.id, lot.quantity) for lot in due.lots_before(opened.read, PAPER, symbol, session)]
+
+    assert shares(AAPL, FRIDAY) == [("opening 1", lots[0].quantity)]
+    assert shares(AAPL, MONDAY) == [("opening 1", Decimal(10)), ("x1", Decimal(5))]
+    assert shares(AAPL, MONDAY + dt.timedelta(1)) == [("x1", Decimal(3))]
+    assert shares(IBM, FRIDAY) == [("opening 1", Decimal(4))]
+
+
+def test_shares_that_come_to_lots_that_are_gone_are_a_lot_that_has_cost_nothing(opened: Books) -> None:
+    before = ledger.lots(opened.read, PAPER, AAPL)
+    opened.fill(executed("x1", Side.SELL, "10", "150", on=MONDAY))
+    late = ledger.split(
+        AAPL, before, split(before, Decimal(3), Decimal(1)), PAPER, FRIDAY, ROUND, 0, gone={"opening 1"}
+    )  # fmt: skip
+
+    assert opened.book(late, late) == [True, False]
+    [lot] = ledger.lots(opened.read, PAPER, AAPL)
+    assert [lot.id, lot.acquired, lot.quantity, lot.cost] == [f"AAPL {FRIDAY}", before[0].acquired, 20, 0]
     assert audit.audit(opened.read) is None
 
 

@@ -47,7 +47,9 @@ TABLES = {
     "breaker.py": {"claude_breaker"},
     "consents.py": {"claude_consents"},
     "prompts.py": {"prompts"},
-    "paper.py": {"paper_orders", "paper_executions", "paper_sessions"},
+    "paper.py": {"paper_orders", "paper_executions", "paper_sessions", "paper_adjustments"},
+    "actions.py": {"corporate_actions"},
+    "due.py": {"trading_actions", "ledger_transactions", "ledger_entries", "ledger_lots"},
 }
 ASKED = "INSERT INTO claude_questions (id, correlation_id, purpose, model, reserved, asked_at"
 ORDERED = """INSERT INTO paper_orders (client_id, symbol, side, quantity, kind, in_force, came, stage, filled,

@@ -74,6 +74,27 @@ def test_a_round_is_found_again_after_a_restart_and_after_a_kill(folder_desk: St
     assert [row.state for row in third.tasks()] == ["done"] * len(third.tasks())
 
 
+def test_a_round_values_what_a_split_has_made_of_the_holdings_and_the_dividend(home: Home) -> None:
+    """10 shares at 100 to 159; then each is two, and has paid 1.50 before."""
+    lines, folder = walk(60), home.path / "prices"
+    prices(folder, "AAPL", *lines)
+    desk = StagedDesk(home, Settings(source="csv", folder=folder)).start()
+    desk.import_text(HOLDINGS)
+    desk.once()
+    prices(folder, "AAPL", *lines, "2013-03-02,80,82,79,80,1000")
+    listed = folder / "actions.csv"
+    listed.write_text("symbol,session,kind,value\nAAPL,2013-03-02,split,2:1\nAAPL,2013-03-02,dividend,1.5\n")
+
+    report = desk.once()
+    again = desk.once()
+
+    [position] = report.positions
+    assert [position.quantity, position.value, report.cash] == [20, 1600, 515]
+    assert again == report
+    assert shape(desk)["reconcile"] == 1
+    desk.stop()
+
+
 def test_again_makes_a_new_round_which_is_then_the_one_that_is_found(folder_desk: StagedDesk) -> None:
     folder_desk.import_text(HOLDINGS)
     first = folder_desk.begin()

@@ -1,5 +1,7 @@
 """The market coordinator: which bars the desk believes."""
 
+import datetime as dt
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -9,10 +11,10 @@ from actors.market.coordinator import FETCH_WITHIN, MarketCoordinator
 from actors.market.prices import parse
 from messages import market
 from messages.addresses import Ref, Refused
-from messages.market import Fetch, Fetched
+from messages.market import Action, ActionKind, Fetch, Fetched, Listed
 from messages.tasks import Finished, Lease, RefreshBars, Run, ValuePortfolio
 from messages.values import Symbol
-from storage import bars
+from storage import actions, bars
 from storage.connections import Reader
 from storage.home import Home
 from storage.migrations import open_for_writing
@@ -34,13 +36,13 @@ class Market:
         self.system.add(self.ref, lambda me: MarketCoordinator(me, self.source.ref, self.read))
         self.system.start()
 
-    def refresh(self, *lines: str, sector: str | None = None) -> Finished | Refused:
-        """Run the task; the source has these lines."""
+    def refresh(self, *lines: str, sector: str | None = None, listed: tuple[Listed, ...] = ()) -> Finished | Refused:
+        """Run the task; the source has these lines, and these splits and dividends."""
         probe = self.run()
         asked = self.source.received[-1]
         assert isinstance(asked, Fetch)
         found = parse("\n".join([HEADER, *lines]), "AAPL.csv")
-        asked.reply_to.tell(Fetched(asked.reply_to.about, asked.symbol, found, "AAPL.csv", 2, sector))
+        asked.reply_to.tell(Fetched(asked.reply_to.about, asked.symbol, found, "AAPL.csv", 2, sector, listed))
         self.system.settle()
         return probe.received[0]
 
@@ -81,6 +83,30 @@ def test_bars_that_cannot_be_true_are_refused_by_place_and_line(desk_market: Mar
 
     assert desk_market.refresh(*lines) == Refused(
         "probe", "invalid", "AAPL.csv line 5: close is -1.0, a price must be a number above 0 and below 9.2e9"
+    )
+
+
+def dividend(value: str, session: str, line: int = 2) -> Listed:
+    day = dt.date.fromisoformat(session)
+    return Listed(Action(AAPL, day, ActionKind.DIVIDEND, Decimal(value)), f"actions.csv line {line}")
+
+
+def test_splits_and_dividends_are_handed_in_with_the_bars_and_what_is_gone_is_taken_away(desk_market: Market) -> None:
+    first = dividend("0.5", "2013-01-02"), dividend("1", "2013-01-03", 3)
+    for listed in (first, (dividend("0.75", "2013-01-02"), dividend("1", "2013-02-03", 3)), ()):
+        finished = desk_market.refresh(*walk(3), listed=listed)
+        assert isinstance(finished, Finished)
+        desk_market.connection.commit([finished.effects])
+
+        assert actions.after(desk_market.read, dt.date.min) == [each.action for each in listed]
+        assert desk_market.refresh(*walk(3), listed=listed) == Finished(Lease(1, 1), ())
+
+
+def test_a_split_or_dividend_that_cannot_be_one_of_these_bars_is_refused_by_place_and_line(desk_market: Market) -> None:
+    answer = desk_market.refresh(*walk(3), listed=(dividend("1", "2013-01-02"), dividend("100", "2013-01-02", 7)))
+
+    assert answer == Refused(
+        "probe", "invalid", "actions.csv line 7: a dividend of 100 is not below the close before, 100.0"
     )
 
 

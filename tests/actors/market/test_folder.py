@@ -87,6 +87,36 @@ def test_a_byte_order_mark_and_windows_line_ends_are_fine(source: Source, tmp_pa
     assert isinstance(source.fetch(), Fetched)
 
 
+def test_splits_and_dividends_stand_in_a_file_of_their_own(source: Source, tmp_path: Path) -> None:
+    for symbol in ("AAPL", "ibm"):
+        prices(tmp_path, symbol, *walk(3))
+    before = source.fetch()
+    (tmp_path / "actions.csv").write_text("symbol,session,kind,value\nIBM,2013-01-02,dividend,1\n")
+
+    fetched, other = source.fetch(), source.fetch(Symbol("IBM"))
+
+    assert isinstance(before, Fetched)
+    assert isinstance(fetched, Fetched)
+    assert isinstance(other, Fetched)
+    assert (before.actions, fetched.actions) == ((), ())
+    assert [each.place for each in other.actions] == [f"{tmp_path / 'actions.csv'} line 2"]
+    found = source.resolve("actions")
+    assert isinstance(found, Resolved)
+    assert found.unknown == ("actions",)
+
+
+def test_a_bad_file_of_splits_and_dividends_is_refused_with_the_prices(source: Source, tmp_path: Path) -> None:
+    prices(tmp_path, "AAPL", *walk(3))
+    file = tmp_path / "actions.csv"
+    file.write_text("symbol,session,kind,value\nAAPL,2013-01-02,split,0:1\n")
+    amount = source.complaint()
+    file.unlink()
+    file.mkdir()
+
+    assert amount.startswith(f"{file} line 2: a side of a split is '0'; ")
+    assert source.complaint() == f"{file}: is not a file"
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     source = Source(tmp_path / "none")
     where, mend = f"folder {tmp_path / 'none'}: cannot be read", "set folder under [market] in desk.toml"

@@ -13,7 +13,7 @@ TICK = 5 * 60.0
 FEW = (
     "bars", "json_each", "ledger_balances", "ledger_lots", "trading_states", "trading_mandates",
     "trading_orders_open", "paper_orders_open",
-    "trading_fills_by_time", "ledger_transactions_others", "symbol_sectors",
+    "trading_fills_by_time", "ledger_transactions_others", "ledger_transactions_openings", "symbol_sectors",
 )  # fmt: skip
 """What does not grow with the past, what is open, and indexes that end after a few of an account's rows."""
 
