@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from actors.brokers.choice import chosen
+from actors.brokers.choice import chosen, unfit
 from actors.bus import Bus, Route
 from actors.claude import gateway
 from actors.console.access import Access
@@ -93,7 +93,7 @@ class Desk:
         here, sessions = self.claude, edges.sessions(read)
         add(here, lambda me: gateway.ClaudeGateway(me, here, self.database, sessions, settings.claude, read))
         add(self.research, lambda me: ResearchCoordinator(me, here, settings.claude, read, terms.analysts))
-        judge = Judge(read, terms, settings.risk, home.halted)
+        judge = Judge(read, terms, settings.risk, home.halted, unfit(terms.broker))
         add(self.broker, chosen(terms, home, read, self.database, self.broker, self.trading))
         add(self.trading, lambda me: trading.TradingCoordinator(me, self.database, self.broker, judge, read), STOP_DESK)
         if serve:

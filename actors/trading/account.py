@@ -42,10 +42,14 @@ class Sent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Looked:
-    """A look at the whole account, for this task if it is one; so many fills had been booked when it was asked for."""
+    """A look at the whole account, for this task if it is one; so many fills had been booked when it was asked for.
+
+    Then this is done, knowing whether both sides agree; where that cannot be told, they do not.
+    """
 
     run: Run | None
     booked: int
+    then: Callable[[bool], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,11 @@ class Resolve:
     """Find out what became of this order, if that is still not known."""
 
     order: ClientId
+
+
+@dataclass(frozen=True, slots=True)
+class Pursue:
+    """See to it that what a halt asks for is done."""
 
 
 class Account:
@@ -70,11 +79,12 @@ class Account:
     def send(self, order: Order) -> None:
         """The intent is on disk; whatever happens from here on, it is sent as this and found as this.
 
-        What protects a position is cancelled before the position is sold, or the broker would sell it twice.
+        What protects a position is cancelled before the position is sold, or the broker would sell it twice. An exit
+        sells what nothing else is about to.
         """
-        guard = next(self._guards(order), None)
+        guard = None if order.is_exit else next(self._guards(order), None)
         if guard is None:
-            self._ask(order, partial(Send, order.ticket), partial(self.see, order.id))
+            self._ask(order, _sending(order), partial(self.see, order.id))
         else:
             self._books.busy[order.id] = order
             self.withdraw(guard, lambda seen: self._recheck(order), lambda refused: self._later(order))
@@ -96,6 +106,11 @@ class Account:
         refused: Callable[[Refused], None] = lambda refused: None,
     ) -> None:
         """Cancel what is not filled of it."""
+        if order.is_here:
+            seen = Seen(order.id, Stage.CANCELLED, order.filled)
+            why = "it was watched here, and is not any more"
+            self._books.move(order, OrderState.CANCELLED, why, partial(then, seen))
+            return
 
         def withdrawn(seen: Seen) -> None:
             self.see(order.id, seen)
@@ -145,8 +160,11 @@ class Account:
         """The broker says how an order stands."""
         order, to = orders.by_id(self._read, id_), MEANS.get(seen.stage)
         if order is not None and order.state not in orders.ENDED and to is not None and to is not order.state:
-            why = seen.why or f"{seen.stage} at {order.broker}"
-            self._books.write(orders.move(id_, to, why, self._me.clock.utc()))
+            why, now = seen.why or f"{seen.stage} at {order.broker}", self._me.clock.utc()
+            if order.is_leg and to is OrderState.LAPSED:
+                self._books.write(orders.watch(order, f"{order.broker} holds it no longer ({why}): watched here", now))
+            else:
+                self._books.write(orders.move(id_, to, why, now))
 
     def _ask(
         self,
@@ -196,10 +214,10 @@ class Account:
 
     # The broker's view and ours
 
-    def look(self, run: Run | None) -> None:
+    def look(self, run: Run | None, then: Callable[[bool], None]) -> None:
         """Have the broker say all there is."""
         since = max(0, orders.last_fill(self._read, self._judge.broker) - OVERLAP)
-        looked = Looked(run, self._bookings)
+        looked = Looked(run, self._bookings, then)
         self._to.tell(Look(since, self._me.reply_to(looked, of=self._to, within=ANSWER_WITHIN)))
 
     def viewed(self, looked: Looked, view: View) -> None:
@@ -212,34 +230,43 @@ class Account:
             self.see(seen.client_id, seen)
         mentioned = {seen.client_id for seen in view.orders}
         for order in orders.open_orders(self._read):
-            if order.state is OrderState.WORKING and order.id not in mentioned and order.id not in self._books.busy:
+            known = order.id in mentioned or order.id in self._books.busy or order.is_here
+            if order.state is OrderState.WORKING and not known:
                 self._ask(order, partial(LookUp, order.id), partial(self.see, order.id))
         self._books.write((), lambda rows: self._compare(looked, view, booked), partial(self.not_viewed, looked))
 
     def _compare(self, looked: Looked, view: View, booked: int) -> None:
         """If nothing else was booked since it was asked for, both agree to the last share and cent."""
         quiet = self._bookings == booked and not self._sold
-        if quiet and (difference := self._judge.difference(view)) is not None:
+        difference = self._judge.difference(view) if quiet else None
+        if difference is not None:
             self.halt(difference)
+        looked.then(quiet and difference is None)
         if looked.run is not None:
             looked.run.reply_to.tell(Finished(looked.run.lease, ()))
 
     def not_viewed(self, looked: Looked, refused: Refused) -> None:
         """It is looked again later."""
+        looked.then(False)
         if looked.run is not None:
             pass_on(looked.run.reply_to, refused)
 
     # Whether trading goes on
 
-    def halt(self, why: str) -> None:
-        """By itself, until a person resumes."""
+    def halt(self, why: str, cause: orders.HaltedFor = "books") -> None:
+        """By itself, until a person resumes. The first reason stays, unless now the books may be wrong as well."""
         name = self._judge.broker
-        if orders.state(self._read, name) != (TradingState.HALTED, why):
-            statements = orders.set_state(name, TradingState.HALTED, why, self._me.clock.utc())
-            self._books.write(statements, lambda rows: self.cancel_working())
+        own = next((halt for halt in orders.halts(self._read, name) if halt.scope == name), None)
+        if own is None or (cause == "books" and own.cause != "books"):
+            flatten = cause == "loss" and self._judge.flattens
+            now = self._me.clock.utc()
+            statements = orders.set_state(name, TradingState.HALTED, why, now, cause, flatten=flatten)
+            self._books.write(statements, lambda rows: self._me.after(0.0, Pursue()))
 
-    def cancel_working(self) -> None:
-        """HALTED: nothing is left at the broker that might still be filled."""
-        for order in orders.open_orders(self._read):
-            if order.state is OrderState.WORKING and order.id not in self._books.busy:
-                self.withdraw(order)
+
+def _sending(order: Order) -> Callable[[ReplyTo[Any]], broker.Request]:
+    """The one place that decides what may go out although the file HALT is there: what a halt has brought about."""
+    ticket = order.for_broker
+    if order.flattens:
+        return partial(broker.Flatten, ticket.client_id, ticket.symbol, ticket.side, ticket.quantity)
+    return partial(Send, ticket)

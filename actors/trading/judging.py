@@ -13,7 +13,7 @@ from actors.domain.sizing import Have, Unwanted
 from messages.broker import Execution, InForce, Kind, Side, Ticket, View
 from messages.research import Decision
 from messages.trading import Order, OrderState, TradingState, TradingTerms
-from messages.values import Symbol
+from messages.values import UNIT, Symbol
 from storage import bars, decisions, ledger, mandates, orders
 from storage.connections import Reader
 
@@ -40,8 +40,10 @@ class Judge:
         terms: TradingTerms,
         limits: Limits,
         halted: Callable[[], str | None],
+        unfit: Callable[[Ticket], str | None] = lambda ticket: None,
     ) -> None:
-        self._read, self._terms, self._limits, self._halted = read, terms, limits, halted
+        self._read, self._terms, self._limits, self._halted, self._unfit = read, terms, limits, halted, unfit
+        self.flattens = terms.when_halted == "flatten"
         self.broker, self.reconcile_every = terms.broker, terms.reconcile_minutes * 60.0
         self._quotes, self._seen = dict[Symbol, Quote](), dict[Symbol, tuple[int, bytes]]()
 
@@ -71,9 +73,62 @@ class Judge:
 
     def still(self, order: Order, busy: Collection[Order], now: int) -> str | None:
         """Why an approved order may not be sent again, if so; it may be smaller no more, only not at all."""
+        if order.is_exit:
+            return self.kept(order, busy, now)
         quote = self._quote(order.ticket.symbol)
         proposal = _proposal(order.ticket, self._decision(order).conviction)
         verdict = risk.check(proposal, self._limits, self._standing(order, quote, busy, now))
+        return None if isinstance(verdict, Accepted) else _why(verdict)
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether nothing is sent, by the file HALT or by what is stored."""
+        return self._state()[0] is TradingState.HALTED
+
+    @property
+    def file(self) -> str | None:
+        """Why nothing is sent, if that is because of the file HALT."""
+        return self._halted()
+
+    def price(self, symbol: Symbol) -> Decimal | None:
+        """The last price there is of a symbol."""
+        quote = self._quote(symbol)
+        return None if quote is None else quote.price
+
+    def closing(self) -> str | None:
+        """The halt that positions are closed by, if there is one.
+
+        That of the file HALT counts as long as the file is there.
+        """
+        if self.untouched() is not None:
+            return None
+        halts, there = orders.halts(self._read, self.broker), self._halted() is not None
+        closing = (halt for halt in halts if halt.flatten and (halt.scope != orders.FILE or there))
+        return next((f"halt/{halt.scope}/{halt.at}" for halt in closing), None)
+
+    def untouched(self) -> str | None:
+        """Why positions are not closed, whatever a halt says, if so.
+
+        While the file HALT is there nothing at all is sent, unless it is to mean that. And by books that may be wrong
+        what was sold already might be sold again.
+        """
+        if (file := self._halted()) is not None and not self.flattens:
+            return f"nothing at all is sent: {file}"
+        doubts = (halt.why for halt in orders.halts(self._read, self.broker) if halt.cause == "books")
+        doubt = next(doubts, None)
+        return None if doubt is None else f"the books may be wrong: {doubt}"
+
+    def kept(self, order: Order, busy: Collection[Order], now: int) -> str | None:
+        """Why an exit may not be sent, if so: its reason has gone, there is no price, or the market is closed.
+
+        How much is ordered, and how often, is bounded for what is decided; a position is not kept for want of that.
+        """
+        if order.decision != self.closing() if order.flattens else self.is_halted:
+            return f"trading_state: {self._state()[1] or 'trading goes on again'}; what is held stays"
+        standing = self._standing(order, self._quote(order.ticket.symbol), busy, now)
+        at = replace(standing, state=TradingState.ACTIVE, working=(), orders_today=0, orders_last_minute=0)
+        limits = replace(self._limits, lot=UNIT, min_value=Decimal(0), max_orders_a_day=1, max_orders_a_minute=1)
+        verdict = risk.check(_proposal(order.ticket, None), limits, at)
         return None if isinstance(verdict, Accepted) else _why(verdict)
 
     def wrong(self, order: Order, execution: Execution) -> str | None:
@@ -142,6 +197,8 @@ class Judge:
             order.ticket, side=sized.side, quantity=sized.quantity, kind=Kind.MARKET, in_force=InForce.DAY,
             take_profit=target, stop_loss=stop,
         )  # fmt: skip
+        alone = replace(ticket, take_profit=None, stop_loss=None)
+        order = replace(order, watched=self._unfit(ticket) is not None and self._unfit(alone) is None)
         proposal = _proposal(ticket, decision.conviction)
         verdict = risk.check(proposal, self._limits, standing)
         if isinstance(verdict, Denied):
