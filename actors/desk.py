@@ -72,7 +72,7 @@ class Desk:
         self.bus = Bus(EVENTS, routes)
 
         # Who exists: started downwards, stopped upwards.
-        self._grace, self.operations = settings.grace, Operations()
+        self.grace, self.operations = settings.grace, Operations()
         self.system = system = edges.system(self.bus.publish, lambda settled: self.database.tell(Write((), settled)))
         read = Reader(home.database, system.clock.monotonic)
         about = settings.source, settings.currency, settings.watch, settings.claude, self.operations, settings.backups
@@ -115,5 +115,5 @@ class Desk:
         if self.system.failed.result() == TOLD:  # what is not settled in time is queued again at the next start
             drained = Promise()
             self.tasks.tell(tasks.Drain(drained))
-            self.system.wait(self._grace / 2, drained.future)
-        return self.system.stop(grace=self._grace / 2)
+            self.system.wait(self.grace / 2, drained.future)
+        return self.system.stop(grace=self.grace / 2)

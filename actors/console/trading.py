@@ -23,7 +23,7 @@ from messages.trading import (
     Withdraw,
 )
 from messages.values import Symbol
-from storage import mandates, orders
+from storage import ledger, mandates, orders
 from storage.connections import Reader
 from storage.orders import Note
 
@@ -68,12 +68,15 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class WhyOrder:
-    """The whole chain: the recommendation, the order, what happened to it, and what was executed."""
+    """The whole chain: the recommendation, the order, what happened to it, and what was executed.
+
+    Behind an order by which a halt closes a position there is no recommendation.
+    """
 
     order: Order
     journal: tuple[Note, ...]
     fills: tuple[Execution, ...]
-    recommendation: Why
+    recommendation: Why | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +111,32 @@ def followed(door: Following, of: str) -> OrderState:
     return OrderState.APPROVED
 
 
-def set_state(access: Access, state: TradingState, scope: str, why: str) -> Said:
-    """Halt, reduce or resume. Raises DeskRefused."""
-    make: Any = partial(SetState, scope, state, why)
+def closed(door: Following) -> str:
+    """What has become of positions that are being closed, as soon as that is known, or when patience is over."""
+    for _ in range(round(PATIENCE / LOOK)):
+        with door.read.snapshot() as read:
+            held, newest = ledger.held(read), orders.newest(read, 1_000)
+        closing = {order.ticket.symbol: order for order in reversed(newest) if order.flattens}
+        if all(each.symbol in closing and closing[each.symbol].state in orders.ENDED for each in held):
+            break
+        door.pause(LOOK)
+    left = (
+        f"{each.quantity:f} {each.symbol} ({_standing(closing[each.symbol]) if each.symbol in closing else 'waits'})"
+        for each in held
+    )
+    return f"held: {', '.join(left) or 'nothing any more'}"
+
+
+def _standing(order: Order) -> str:
+    return f"order {order.id[:8]} is {order.state}{f', {order.why}' if order.state in orders.ENDED else ''}"
+
+
+def set_state(access: Access, state: TradingState, scope: str, why: str, *, flatten: bool | None = None) -> Said:
+    """Halt, reduce or resume; see messages.trading.SetState. Raises DeskRefused."""
+
+    def make(reply_to: Any) -> SetState:
+        return SetState(scope, state, why, reply_to, flatten)
+
     return access.ask(Said, access.trading, make)
 
 
@@ -183,4 +209,5 @@ def why_order(read: Reader, of: str, source: str) -> WhyOrder:
     """How this order came about, and what became of it. Raises NotFound."""
     order = find(read, of)
     journal, fills = orders.journal(read, order.id), orders.fills(read, order.id)
-    return WhyOrder(order, tuple(journal), tuple(fills), why(read, order.decision, source))
+    recommendation = None if order.flattens else why(read, order.decision, source)
+    return WhyOrder(order, tuple(journal), tuple(fills), recommendation)

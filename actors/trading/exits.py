@@ -132,10 +132,11 @@ class Exits:
             self._me.after(PURSUE, Pursue())
 
     def _told(self) -> str:
-        held = ", ".join(f"{held.quantity:f} {held.symbol}" for held in ledger.held(self._read))
-        why = self._judge.untouched()
-        stays = f" ({why})" if held and why is not None else ""
-        return f"no order works at {self._judge.broker} any more; held: {held or 'nothing'}{stays}"
+        halt, stays = self._judge.closing(), self._judge.untouched()
+        tried = {} if halt is None else {each.ticket.symbol: each.why for each in self._tried(halt)}
+        why = {held: tried.get(held.symbol, stays) for held in ledger.held(self._read)}
+        left = (f"{held.quantity:f} {held.symbol}{f' ({no})' if no else ''}" for held, no in why.items())
+        return f"no order works at {self._judge.broker} any more; held: {', '.join(left) or 'nothing'}"
 
     def _state(self, scope: str, why: str | None, *, flatten: bool = False) -> tuple[Statement, ...]:
         now = self._me.clock.utc()
@@ -170,11 +171,15 @@ class Exits:
     def _due(self, halt: str, taken: Collection[Symbol]) -> Iterator[tuple[Held, list[Order]]]:
         """What is held and to be sold now, each with the exits by this halt that have ended."""
         tried = defaultdict[Symbol, list[Order]](list)
-        for order in orders.of_decision(self._read, halt):
+        for order in self._tried(halt):
             tried[order.ticket.symbol].append(order)
         for held in ledger.held(self._read):
             if held.quantity and held.symbol not in taken and self._again(tried[held.symbol]):
                 yield held, tried[held.symbol]
+
+    def _tried(self, halt: str) -> list[Order]:
+        """The exits by a halt, oldest first."""
+        return sorted(orders.of_decision(self._read, halt), key=lambda each: each.staged_at)
 
     def _again(self, tried: Collection[Order]) -> bool:
         """Whether it is time to try once more what these have not done."""
