@@ -30,8 +30,9 @@ def chosen(told: OnStop, access: Access, *, interrupted: bool) -> OnStop:
     terminal.err.print(f"{len(working)} orders work, {len(held)} positions are held. A second Ctrl-C ends at once.")
     try:
         for said in terminal.spoken(ASKED, access.pause):
-            if ways := [way for way in WAYS if way.startswith(said.lower())]:
-                return ways[0]
+            for way in WAYS:
+                if way.startswith(said.lower()):
+                    return way
     except DeskFailed:
         pass
     return "leave"

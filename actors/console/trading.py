@@ -14,6 +14,7 @@ from messages.errors import TroupeError
 from messages.trading import (
     Approve,
     GiveMandate,
+    Held,
     Order,
     OrderState,
     Reject,
@@ -113,18 +114,22 @@ def followed(door: Following, of: str) -> OrderState:
 
 def closed(door: Following) -> str:
     """What has become of positions that are being closed, as soon as that is known, or when patience is over."""
+    left = _left(door.read)
     for _ in range(round(PATIENCE / LOOK)):
-        with door.read.snapshot() as read:
-            held, newest = ledger.held(read), orders.newest(read, 1_000)
-        closing = {order.ticket.symbol: order for order in reversed(newest) if order.flattens}
-        if all(each.symbol in closing and closing[each.symbol].state in orders.ENDED for each in held):
+        if all(order is not None and order.state in orders.ENDED for _, order in left):
             break
         door.pause(LOOK)
-    left = (
-        f"{each.quantity:f} {each.symbol} ({_standing(closing[each.symbol]) if each.symbol in closing else 'waits'})"
-        for each in held
-    )
-    return f"held: {', '.join(left) or 'nothing any more'}"
+        left = _left(door.read)
+    what = (f"{held.quantity:f} {held.symbol} ({_standing(order) if order else 'waits'})" for held, order in left)
+    return f"held: {', '.join(what) or 'nothing any more'}"
+
+
+def _left(read: Reader) -> list[tuple[Held, Order | None]]:
+    """What is held, each with the newest order that is to close it."""
+    with read.snapshot() as one:
+        held, newest = ledger.held(one), orders.newest(one, 1_000)
+    closing = {order.ticket.symbol: order for order in reversed(newest) if order.flattens}
+    return [(each, closing.get(each.symbol)) for each in held]
 
 
 def _standing(order: Order) -> str:

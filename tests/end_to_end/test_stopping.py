@@ -4,7 +4,7 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from signal import SIGINT, SIGTERM
@@ -86,7 +86,7 @@ def stub() -> Iterator[Stub]:
 
 
 @contextmanager
-def at_a_terminal(place: Place) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+def at_a_terminal(place: Place) -> Generator[tuple["subprocess.Popen[bytes]", int]]:
     """A desk that serves, and the terminal it was started at."""
     ours, theirs = pty.openpty()
     program = subprocess.Popen(
