@@ -3,7 +3,7 @@
 import random
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import partial
 from itertools import count
@@ -77,13 +77,17 @@ LOW: Final = Decimal(50)
 """Half of the price, so that nothing is filled and trading has nothing to book."""
 
 
+def _never(seconds: float, action: Callable[[], None]) -> None:
+    """Nobody is asked here."""
+
+
 def started(home: Home) -> Desk:
     """A desk on threads, as it serves but for its console, that knows a price."""
 
     def system(publish: Any, flush: Any) -> System:
         return System(hooks=CountingHooks(), publish=publish, flush=flush)
 
-    edges = Edges(system, random.random, lambda read: StagedSessions(lambda *_: None), lambda _: Places())
+    edges = Edges(system, random.random, lambda read: StagedSessions(_never), lambda _: Places())
     desk = Desk(home, Settings(folder=home.path / "prices"), edges, serve=False)
     desk.start()
     columns = (np.array([each]) for each in (100.0, 101.0, 99.0, 100.0, 1e6, 100.0))

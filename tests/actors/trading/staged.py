@@ -59,6 +59,7 @@ class Exchange:
     cash: Decimal = CASH
     held: dict[Symbol, Decimal] = field(default_factory=dict[Symbol, Decimal])
     unfit: Callable[[Ticket], str | None] = lambda ticket: None
+    looks: int = 0
 
     def fill(self, id_: ClientId, quantity: Decimal | None = None, price: Decimal = Decimal(100)) -> Executed:
         """Fill an order, whole if nothing is said, and say so; nobody is told yet."""
@@ -113,6 +114,7 @@ class StagedBroker:
                     exchange.orders[client_id] = replace(exchange.orders[client_id], stage=Stage.CANCELLED)
                 answer = partial(self._say, client_id, message.reply_to)
             case broker.Look():
+                exchange.looks += 1
                 held = tuple(Shares(symbol, quantity) for symbol, quantity in exchange.held.items())
                 view = View(tuple(exchange.orders.values()), tuple(exchange.executions), held, exchange.cash)
                 answer = partial(message.reply_to.tell, Viewed(message.reply_to.about, view))

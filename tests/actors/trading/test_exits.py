@@ -11,12 +11,13 @@ from actors.trading.coordinator import GLANCE
 from actors.trading.exits import PURSUE
 from messages.addresses import Refused
 from messages.broker import ClientId, Side, Stage
-from messages.tasks import StageOrder
+from messages.research import Action
+from messages.tasks import Finished, Lease, Reconcile, Run, StageOrder
 from messages.trading import Close, Holding, Order, OrderState, Said, SetState, TradingState, TradingTerms
 from messages.values import CorrelationId, Symbol
 from storage import ledger, orders
 from storage.home import Home
-from tests.actors.trading.staged import AAPL, Desk, Exchange
+from tests.actors.trading.staged import AAPL, ROUND, Desk, Exchange
 
 TICK = 5 * 60.0
 FLATTEN = TradingTerms(when_halted="flatten")
@@ -280,6 +281,28 @@ def test_whenever_the_desk_ends_amid_a_flattening_each_position_is_sold_once_and
     assert sum(order.filled for order in sold) == 30 + desk.order(order.id).filled
     assert orders.state(desk.read, "paper") == (TradingState.HALTED, "enough")
     desk.agree()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_was_sold_after_the_broker_was_asked_is_not_sold_again(home: Home, seed: int) -> None:
+    """The view is older than the sale, the order has ended when it comes, and the fill is not booked yet."""
+    desk = Desk(home, Exchange(), seed=seed)
+    desk.open(HELD)
+    sale = desk.stage(Action.SELL)
+    desk.approve(sale.id)
+    desk.system.settle()
+    desk.system.advance(1.0)
+    looks = desk.exchange.looks
+    desk.ref.tell(SetState("all", TradingState.HALTED, "enough", Probe[Said | Refused](), True))
+    desk.ref.tell(Run(Lease(1, 1), Reconcile(), ROUND, Probe[Finished | Refused]()))
+
+    while desk.exchange.looks == looks:
+        desk.system.turn()
+    desk.exchange.fill(sale.id, Decimal(5))  # and nobody is told
+    desk.system.advance(3 * PURSUE)
+
+    assert [(each.ticket.quantity, each.state) for each in closing(desk)] == [(Decimal(25), OrderState.WORKING)]
+    assert desk.exchange.orders[sale.id].stage is Stage.CANCELLED
 
 
 def close(desk: Desk, *, flatten: bool) -> Probe[Said | Refused]:
