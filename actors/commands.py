@@ -155,8 +155,7 @@ def _set(
     with process.door(place) as door:
         terminal.opening(door.source, json=json)
         said = door.set_state(state, scope, why, flatten=flatten)
-        halts = stored.halts(door.read, reading.load(place).trading.broker)
-        doubted = any(halt.cause == "books" for halt in halts)  # then nothing is closed, whatever is set
-        if any(halt.flatten for halt in halts) and not doubted:
-            said = Said(f"{said.sentence}; {closed(door)}")
+        at = reading.load(place).trading.broker
+        if any(halt.flatten for halt in stored.halts(door.read, at)):
+            said = Said(f"{said.sentence}; {closed(door, at)}")
     terminal.as_json(said) if json else terminal.line(f"{said.sentence[:1].upper()}{said.sentence[1:]}.")

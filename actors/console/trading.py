@@ -112,10 +112,13 @@ def followed(door: Following, of: str) -> OrderState:
     return OrderState.APPROVED
 
 
-def closed(door: Following) -> str:
+def closed(door: Following, broker: str) -> str:
     """What has become of positions that are being closed, as soon as that is known, or when patience is over."""
     left = _left(door.read)
     for _ in range(round(PATIENCE / LOOK)):
+        doubts = (halt.why for halt in orders.halts(door.read, broker) if halt.cause == "books")
+        if (doubt := next(doubts, None)) is not None:  # the broker says otherwise than the books
+            return f"positions stay as they are: {doubt}"
         if all(order is not None and order.state in orders.ENDED for _, order in left):
             break
         door.pause(LOOK)

@@ -24,7 +24,7 @@ from storage.connections import Reader
 PURSUE: Final = 1.0
 """Seconds between two looks at what a halt has asked for, until it is done."""
 AT_BROKER: Final = frozenset({OrderState.APPROVED, OrderState.WORKING})
-STOPPING: Final = "the desk is about to stop"
+STOPPING: Final = "the desk stops, and trades again when it has started again"
 WHY: Final = {HALT: "trading is HALTED", "stop": "the stop was reached", "target": "the target was reached"}
 
 

@@ -8,7 +8,7 @@ import pytest
 from actors.kernel.testing import Probe
 from actors.trading.account import ANSWER_WITHIN, RESOLVE_AFTER
 from actors.trading.coordinator import GLANCE
-from actors.trading.exits import PURSUE
+from actors.trading.exits import PURSUE, STOPPING
 from messages.addresses import Refused
 from messages.broker import ClientId, Side, Stage
 from messages.research import Action
@@ -241,7 +241,32 @@ def test_an_order_that_was_unknown_when_it_was_halted_is_cancelled_once_it_is_fo
     assert desk.order(order.id).state is OrderState.CANCELLED
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("steps", range(1, 30))
+def test_a_desk_that_ends_after_any_step_of_a_flattening_sells_once_and_leaves_nothing(home: Home, steps: int) -> None:
+    desk = opened(home)
+    bought = desk.stage()
+    desk.approve(bought.id)
+    desk.system.settle()
+    fill(desk, bought.id, Decimal(4))
+    desk.ref.tell(SetState("all", TradingState.HALTED, "enough", Probe[Said | Refused](), True))
+    for _ in range(steps):
+        if not desk.system.turn():
+            desk.system.advance(PURSUE)
+    noted = orders.halts(desk.read, "paper") != []
+
+    after = Desk(home, desk.exchange)
+    after.system.advance(3 * PURSUE)
+    for id_ in (order.id for order in closing(after)):
+        after.ref.tell(desk.exchange.fill(id_))
+    after.system.advance(TICK)
+
+    assert len(closing(after)) == noted
+    assert desk.exchange.held[AAPL] == (0 if noted else 34)
+    assert len(set(desk.exchange.sent)) == len(desk.exchange.sent)
+    after.agree()
+
+
+@pytest.mark.parametrize("seed", range(30))
 def test_whenever_the_desk_ends_amid_a_flattening_each_position_is_sold_once_and_none_is_left(
     home: Home, seed: int
 ) -> None:
@@ -352,7 +377,7 @@ def test_nothing_is_ordered_while_a_desk_stops_and_a_task_waits_for_the_next_sta
     [yes], [run] = refused.received, task.received
     assert isinstance(yes, Refused)
     assert isinstance(run, Refused)
-    assert (yes.sentence, run.code, run.retry_at is None) == ("the desk is about to stop", "halted", False)
+    assert (yes.sentence, run.code, run.retry_at is None) == (STOPPING, "halted", False)
     assert orders.of_decision(desk.read, decision) == []
 
 
