@@ -159,9 +159,11 @@ class Account:
     def see(self, id_: ClientId, seen: Seen) -> None:
         """The broker says how an order stands."""
         order, to = orders.by_id(self._read, id_), MEANS.get(seen.stage)
-        if order is not None and order.state not in orders.ENDED and to is not None and to is not order.state:
+        if order is None or order.is_here or order.state in orders.ENDED:  # of what is watched here it knows nothing
+            return
+        if to is not None and to is not order.state:
             why, now = seen.why or f"{seen.stage} at {order.broker}", self._me.clock.utc()
-            if order.is_leg and to is OrderState.LAPSED:
+            if order.is_leg and (to is OrderState.LAPSED or (to is OrderState.CANCELLED and self._judge.is_halted)):
                 self._books.write(orders.watch(order, f"{order.broker} holds it no longer ({why}): watched here", now))
             else:
                 self._books.write(orders.move(id_, to, why, now))

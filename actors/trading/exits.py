@@ -160,8 +160,8 @@ class Exits:
             for held, tried in tuple(self._due(halt, under_way)):
                 side = Side.SELL if held.quantity > 0 else Side.BUY
                 self._exit((halt, about), held.symbol, side, abs(held.quantity), HALT, tried)
-        elif not self._judge.is_halted:
-            self._watch(under_way)
+                under_way.add(held.symbol)
+        self._watch(under_way)
 
     def _taken(self) -> set[Symbol]:
         """The symbols of which an order may be at the broker, or is on its way to the disk."""
@@ -236,7 +236,7 @@ class Exits:
         if left <= 0:
             for each in legs:
                 self._books.move(each, OrderState.CANCELLED, "nothing of the position is held any more", lambda: None)
-        elif by is not None and self._again(tried):
+        elif by is not None and self._again(tried) and not self._judge.is_halted:
             self._exit((leg.decision, leg.correlation_id), symbol, side, left, by, tried)
             return True
         return False

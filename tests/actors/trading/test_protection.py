@@ -195,7 +195,41 @@ def test_a_leg_that_its_broker_holds_no_longer_is_watched_here(home: Home) -> No
     desk.system.advance(TICK)
 
     assert watched == [True, True]
+    assert [note.what for note in orders.journal(desk.read, f"{order.id}-sl")] == ["working", "watched"]
     assert [sale.state for sale in sales(desk, order)] == [OrderState.WORKING]
+
+
+def test_a_halt_cancels_legs_at_the_broker_and_after_it_they_are_watched_here(home: Home) -> None:
+    desk, order = bought(home, exchange=Exchange())
+    home.halt.touch()
+    desk.system.advance(TICK)
+    at_broker = {desk.exchange.orders[leg.id].stage for leg in legs(desk, order).values()}
+    desk.prices(89.0)
+    desk.system.advance(TICK)
+    halted = sales(desk, order)
+    home.halt.unlink()
+
+    desk.system.advance(2 * TICK)
+
+    assert (at_broker, halted) == ({Stage.CANCELLED}, [])
+    assert [(sale.approved_by, sale.ticket.quantity) for sale in sales(desk, order)] == [("stop", order.filled)]
+
+
+def test_a_target_that_was_filled_leaves_no_stop_behind(home: Home) -> None:
+    desk, order = bought(home, exchange=Exchange())
+    target, stop = (legs(desk, order)[name] for name in ("tp", "sl"))
+    desk.exchange.tickets[target.id] = target.ticket
+    desk.ref.tell(desk.exchange.fill(target.id))
+    desk.exchange.end(stop.id, Stage.CANCELLED)
+    home.halt.touch()
+    desk.system.advance(2 * TICK)
+    home.halt.unlink()
+    desk.prices(80.0)
+    desk.system.advance(2 * TICK)
+
+    assert desk.order(stop.id).state is OrderState.CANCELLED
+    assert sales(desk, order) == []
+    desk.agree()
 
 
 @pytest.mark.parametrize("seed", range(30))
