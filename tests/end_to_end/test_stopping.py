@@ -23,13 +23,16 @@ ALL = [("filled", 5)]
 
 def test_a_person_halts_and_flattens_and_sees_that_nothing_is_held_any_more(sample: Place) -> None:
     halted = sample.run("halt", "--flatten", "--why", "I am out")
-    again = sample.run("halt", "--flatten")
+    program = sample.serve()
+    again = sample.run("halt", "--flatten")  # asked of the desk that serves
+    program.kill()
     shown = sample.run("orders", "--json").json
     why = sample.run("why", shown["orders"][0]["ticket"]["client_id"])
 
     assert halted.code == 0, halted
     assert halted.out.rstrip().endswith("positions are being closed; held: nothing any more.")
-    assert (again.code, sample.rows(SELLS)) == (0, ALL)
+    assert (again.code, sample.rows(SELLS)) == (0, ALL), again
+    assert again.out == halted.out
     assert (shown["state"], {order["approved_by"] for order in shown["orders"]}) == ("HALTED", {"halt"})
     assert "approved by halt" in why.out
 
