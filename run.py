@@ -16,7 +16,7 @@ import typer
 from actors import process
 from actors.commands import approve, cancel, halt, mandate, orders, reject, resume
 from actors.console.lots_command import lots
-from actors.console.options import HomeOption, JsonOption, home_of
+from actors.console.options import HomeOption, JsonOption, OnStopOption, home_of
 from actors.console.performance_command import performance
 from messages.errors import TroupeError, sentence
 
@@ -363,9 +363,9 @@ for _command in (orders, approve, reject, cancel, mandate, halt, resume, lots, p
 
 
 @app.command(name="serve")
-def serve(context: typer.Context, home: HomeOption = None) -> None:
+def serve(context: typer.Context, home: HomeOption = None, on_stop: OnStopOption = None) -> None:
     """Run the desk until SIGINT or SIGTERM; a second signal ends it at once."""
-    from actors.console import terminal
+    from actors.console import stopping, terminal
     from actors.console.access import DeskRefused
     from actors.console.imports import import_sample
 
@@ -384,6 +384,9 @@ def serve(context: typer.Context, home: HomeOption = None) -> None:
             terminal.line(f"Desk {place.path} runs as process {os.getpid()}; {metrics}; Ctrl-C stops it.")
             while not signals and not desk.system.failed.done():
                 desk.system.wait(0.1, desk.system.failed)
+            if signals:
+                told = on_stop or settings.trading.on_stop
+                stopping.wind_up(desk, stopping.chosen(told, desk.access, interrupted=signals[0] == signal.SIGINT))
         failed = None if signals else desk.system.failed.result()
     if failed:
         process.run_anew(failed, lambda: bool(signals))

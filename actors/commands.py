@@ -63,12 +63,21 @@ def halt(
     json: JsonOption = False,
     broker: BrokerOption = "all",
     reducing: Annotated[bool, typer.Option("--reducing", help="Go on with what makes positions smaller.")] = False,
+    flatten: Annotated[
+        bool | None, typer.Option("--flatten/--no-flatten", help="Close positions, or not, whatever is set.")
+    ] = None,
     why: Annotated[str, typer.Option(help="Why, for whoever looks later.")] = "a person has halted it",
 ) -> None:
-    """Send no order any more, and cancel those that work, until `resume`; a file HALT in the home does so, too."""
+    """Send no order any more, and cancel those that work, until `resume`; a file HALT in the home does so, too.
+
+    With --flatten, or where `when_halted` says so, positions are closed then.
+    """
     from messages.trading import TradingState
 
-    _set(home_of(context, home), TradingState.REDUCING if reducing else TradingState.HALTED, broker, why, json=json)
+    if reducing and flatten:
+        raise typer.BadParameter("give one of --reducing and --flatten")
+    state = TradingState.REDUCING if reducing else TradingState.HALTED
+    _set(home_of(context, home), state, broker, why, flatten=flatten, json=json)
 
 
 def resume(
@@ -133,11 +142,20 @@ def _say(place: "Home", what: "What", of: str, reason: str, *, json: bool) -> No
     terminal.as_json(said) if json else terminal.line(f"{said.sentence[:1].upper()}{said.sentence[1:]}.")
 
 
-def _set(place: "Home", state: "TradingState", scope: str, why: str, *, json: bool) -> None:
+def _set(
+    place: "Home", state: "TradingState", scope: str, why: str, *, json: bool, flatten: bool | None = None
+) -> None:
     from actors.console import terminal
+    from actors.console.trading import closed
+    from actors.settings import reading
+    from messages.trading import Said
+    from storage import orders as stored
 
     process.reader(place)
     with process.door(place) as door:
         terminal.opening(door.source, json=json)
-        said = door.set_state(state, scope, why)
+        said = door.set_state(state, scope, why, flatten=flatten)
+        at = reading.load(place).trading.broker
+        if any(halt.flatten for halt in stored.halts(door.read, at)):
+            said = Said(f"{said.sentence}; {closed(door, at)}")
     terminal.as_json(said) if json else terminal.line(f"{said.sentence[:1].upper()}{said.sentence[1:]}.")

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from actors.brokers.choice import chosen
+from actors.brokers.choice import chosen, unfit
 from actors.bus import Bus, Route
 from actors.claude import gateway
 from actors.console.access import Access
@@ -73,7 +73,7 @@ class Desk:
         self.bus = Bus(EVENTS, routes)
 
         # Who exists: started downwards, stopped upwards.
-        self._grace, self.operations = settings.grace, Operations()
+        self.grace, self.operations = settings.grace, Operations()
         self.system = system = edges.system(self.bus.publish, lambda settled: self.database.tell(Write((), settled)))
         read = Reader(home.database, system.clock.monotonic)
         about = settings.source, settings.currency, settings.watch, settings.claude, self.operations, settings.backups
@@ -95,7 +95,7 @@ class Desk:
         here, sessions = self.claude, edges.sessions(read)
         add(here, lambda me: gateway.ClaudeGateway(me, here, self.database, sessions, settings.claude, read))
         add(self.research, lambda me: ResearchCoordinator(me, here, settings.claude, read, terms.analysts))
-        judge = Judge(read, terms, settings.risk, home.halted, settings.calendar)
+        judge = Judge(read, terms, settings.risk, home.halted, settings.calendar, unfit(terms.broker))
         add(self.broker, chosen(terms, home, read, self.database, self.broker, self.trading))
         add(self.trading, lambda me: trading.TradingCoordinator(me, self.database, self.broker, judge, read), STOP_DESK)
         if serve:
@@ -117,5 +117,5 @@ class Desk:
         if self.system.failed.result() == TOLD:  # what is not settled in time is queued again at the next start
             drained = Promise()
             self.tasks.tell(tasks.Drain(drained))
-            self.system.wait(self._grace / 2, drained.future)
-        return self.system.stop(grace=self._grace / 2)
+            self.system.wait(self.grace / 2, drained.future)
+        return self.system.stop(grace=self.grace / 2)

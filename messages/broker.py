@@ -170,6 +170,26 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class Flatten:
+    """Take this order, once, as with Send: it closes a position, at the market and for the day, because trading halted.
+
+    Where a halt is to close positions, this alone is sent although the file HALT is there; so it has no room for any
+    other order. Trading makes it of the orders that a halt has brought about, and of no others.
+    """
+
+    client_id: ClientId
+    symbol: Symbol
+    side: Side
+    quantity: Decimal
+    reply_to: ReplyTo[Found | Refused]
+
+    @property
+    def ticket(self) -> Ticket:
+        """As a broker takes it."""
+        return Ticket(self.client_id, self.symbol, self.side, self.quantity)
+
+
+@dataclass(frozen=True, slots=True)
 class LookUp:
     """Is there an order of this id?"""
 
@@ -211,4 +231,4 @@ class LookDue:
     why: str
 
 
-Request = Send | LookUp | Withdraw | Look
+Request = Send | Flatten | LookUp | Withdraw | Look

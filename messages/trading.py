@@ -1,10 +1,10 @@
 """What the trading coordinator is asked, and what it answers: holdings, what they are worth, and orders."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from messages import broker
 from messages.addresses import Refused, ReplyTo
@@ -12,6 +12,13 @@ from messages.broker import ClientId, Ticket
 from messages.database import Committed, WritesHeld, WritesResumed
 from messages.tasks import Run
 from messages.values import CorrelationId, Symbol
+
+OnStop = Literal["ask", "leave", "cancel", "flatten"]
+"""What becomes of orders and positions when a desk that serves stops; `ask` at a terminal, and leave elsewhere."""
+HALT: Final = "halt"
+"""Who has approved an order that closes a position because trading halted."""
+EXITS: Final = frozenset({HALT, "stop", "target"})
+"""The same of all orders that close positions and that nobody decided: the last two are prices that were reached."""
 
 
 class TradingState(StrEnum):
@@ -29,6 +36,7 @@ class TradingTerms:
     A call of an analyst that is not among `analysts` is shown, not staged. A BUY raises to `target_weight`, a share of
     the equity; a difference of `band` of it or less is left alone. Of the equity `risk_per_trade` may be lost between
     price and stop, and `volume_share` of a session's volume may be ours. `costs` names the paper broker's preset.
+    `when_halted` says what HALTED does to what is held, `on_stop` what becomes of orders when a desk that serves stops.
     """
 
     analysts: tuple[Literal["claude", "rules"], ...] = ("claude",)
@@ -40,6 +48,8 @@ class TradingTerms:
     target_weight: Decimal = Decimal("0.05")
     band: Decimal = Decimal("0.01")
     risk_per_trade: Decimal = Decimal("0.01")
+    when_halted: Literal["cancel", "flatten"] = "cancel"
+    on_stop: OnStop = "ask"
     url_override: str = ""
     stream_override: str = ""
 
@@ -156,7 +166,9 @@ class OrderState(StrEnum):
 class Order:
     """An order as it is kept. `ticket.client_id` is its id; `price` is the quote it was sized at.
 
-    `why` says what sized it, or what ended it; `approved_by` is `person` or `mandate`, `mandate` that one's hash.
+    `why` says what sized it, or what ended it; `approved_by` is `person` or `mandate`, or one of EXITS, `mandate` that
+    one's hash. `decision` is what brought it about; of an order by which a halt closes a position it names the halt.
+    With `watched` its stop and target are watched here, since its broker cannot hold them.
     """
 
     ticket: Ticket
@@ -171,6 +183,7 @@ class Order:
     expires_at: int
     approved_by: str | None = None
     mandate: str | None = None
+    watched: bool = False
 
     @property
     def id(self) -> ClientId:
@@ -179,8 +192,28 @@ class Order:
 
     @property
     def is_leg(self) -> bool:
-        """Whether it protects a position, and so is the broker's to begin and to end."""
+        """Whether it protects a position, and so is the broker's to begin and to end, if it can hold it."""
         return "-" in self.id
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is a leg that is watched here, of which its broker knows nothing."""
+        return self.watched and self.is_leg
+
+    @property
+    def is_exit(self) -> bool:
+        """Whether it closes a position without a decision."""
+        return self.approved_by in EXITS
+
+    @property
+    def flattens(self) -> bool:
+        """Whether it closes a position because trading halted."""
+        return self.approved_by == HALT
+
+    @property
+    def for_broker(self) -> Ticket:
+        """What is sent: without its legs where those are watched here."""
+        return replace(self.ticket, take_profit=None, stop_loss=None) if self.watched else self.ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,11 +243,26 @@ class Withdraw:
 
 @dataclass(frozen=True, slots=True)
 class SetState:
-    """Halt, reduce or resume, for `all` or for one broker. HALTED also has all working orders cancelled."""
+    """Halt, reduce or resume, for `all` or for one broker. HALTED also has all working orders cancelled.
+
+    With `flatten` positions are closed then, without it they are not, and with None it is as set by `when_halted`.
+    """
 
     scope: str
     state: TradingState
     why: str
+    reply_to: ReplyTo["Said | Refused"]
+    flatten: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The desk is about to stop: have working orders cancelled, and with `flatten` positions closed.
+
+    Answered when that is done, as far as it can be. Nothing else is ordered until the desk has started again.
+    """
+
+    flatten: bool
     reply_to: ReplyTo["Said | Refused"]
 
 
@@ -235,7 +283,7 @@ class Said:
     sentence: str
 
 
-Instruction = Approve | Reject | Withdraw | SetState | GiveMandate
+Instruction = Approve | Reject | Withdraw | SetState | Close | GiveMandate
 Request = Import | Instruction
 Message = (
     Request

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -23,9 +23,9 @@ ALL: Final = "all"
 """The scope of a state that holds for every broker."""
 # Rows come as one list, whatever their number: SQLite works through them without the interpreter's lock in between.
 _INSERT: Final = """INSERT INTO trading_orders (id, decision, correlation_id, broker, symbol, side, quantity, filled,
-        price, ticket, state, why, approved_by, mandate, staged_at, expires_at)
+        price, ticket, state, why, approved_by, mandate, staged_at, expires_at, watched)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, 0, value ->> 7,
-        value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14
+        value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15
     FROM json_each(?) WHERE true"""
 _GROW: Final = "ON CONFLICT (id) DO UPDATE SET quantity = quantity + excluded.quantity"
 _FILL: Final = """INSERT INTO trading_fills (broker, execution_id, order_id, quantity, price, fee, session, at)
@@ -41,11 +41,28 @@ _NOTE: Final = """INSERT INTO trading_journal (order_id, what, sentence, at)
 _SIDES: Final = {str(side): side for side in Side}
 BROKERS_ENDS: Final = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.LAPSED, OrderState.REFUSED})
 """How an order ends that its broker has had."""
+FILE: Final = "file"
+"""The scope of what was noted of the file HALT; that nothing is sent while it is there, nobody needs a row for."""
+STOP: Final = "stop"
+"""The scope of a desk that is about to stop."""
+HaltedFor = Literal["person", "loss", "books"]
+"""What trading was halted for: somebody's word, money that was lost, or books that may be wrong."""
 _TICKET: Final = msgspec.json.Decoder(Ticket)
 _COLUMNS: Final = (
     "id, decision, correlation_id, broker, quantity, filled, price, ticket, state, why, approved_by, mandate, "
-    "staged_at, expires_at"
+    "staged_at, expires_at, watched"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Trading is HALTED for a scope, since `at`, UTC in microseconds; with `flatten` positions are closed by it."""
+
+    scope: str
+    why: str
+    cause: HaltedFor
+    flatten: bool
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +94,7 @@ def _row(order: Order) -> tuple[object, ...]:
     return (
         order.id, order.decision, order.correlation_id, order.broker, ticket.symbol, ticket.side,
         to_units(ticket.quantity), to_units(order.price), _json(ticket), order.state, order.why, order.approved_by,
-        order.mandate, order.staged_at, order.expires_at,
+        order.mandate, order.staged_at, order.expires_at, int(order.watched),
     )  # fmt: skip
 
 
@@ -109,14 +126,22 @@ def approve(order: Order, now: int) -> tuple[Statement, ...]:
     return (
         Statement(
             """UPDATE trading_orders SET state = 'approved', quantity = ?, price = ?, ticket = ?, why = ?,
-                approved_by = ?, mandate = ? WHERE id = ?""",
+                approved_by = ?, mandate = ?, watched = ? WHERE id = ?""",
             (
                 to_units(order.ticket.quantity), to_units(order.price), _json(order.ticket),
-                order.why, order.approved_by, order.mandate, order.id,
+                order.why, order.approved_by, order.mandate, int(order.watched), order.id,
             ),
         ),
         note(order.id, OrderState.APPROVED, f"by {order.approved_by}: {order.why}", now),
     )  # fmt: skip
+
+
+def watch(leg: Order, why: str, now: int) -> tuple[Statement, ...]:
+    """Its broker holds a leg no longer, so that it is watched here from now on."""
+    return (
+        Statement("UPDATE trading_orders SET watched = 1, why = ? WHERE id = ?", (why, leg.id)),
+        note(leg.id, "watched", why, now),
+    )
 
 
 def fill(parts: Sequence[tuple[Order, Execution]], now: int) -> tuple[Statement, ...]:
@@ -140,7 +165,7 @@ def fill(parts: Sequence[tuple[Order, Execution]], now: int) -> tuple[Statement,
 
 
 def _legs(order: Order, execution: Execution) -> Iterator[Order]:
-    """What protects this part of a position, at the broker from now on: of the two one cancels the other."""
+    """What protects this part of a position, at the broker or watched here: of the two one cancels the other."""
     ticket, back = order.ticket, Side.SELL if order.ticket.side is Side.BUY else Side.BUY
     for leg, kind, price in (("tp", Kind.LIMIT, ticket.take_profit), ("sl", Kind.STOP, ticket.stop_loss)):
         if price is not None:
@@ -178,13 +203,21 @@ def note(id_: str, what: str, sentence: str, now: int) -> Statement:
     )
 
 
-def set_state(scope: str, state: TradingState, why: str, now: int) -> tuple[Statement, ...]:
-    """Trading goes on, or not, until somebody says otherwise."""
+def set_state(
+    scope: str, state: TradingState, why: str, now: int, cause: HaltedFor = "person", *, flatten: bool = False
+) -> tuple[Statement, ...]:
+    """Trading goes on, or not, until somebody says otherwise.
+
+    Said again it is the same halt, which has begun when it has. One for the books stays that until trading goes on.
+    """
     return (
         Statement(
-            """INSERT INTO trading_states (scope, state, why, at) VALUES (?, ?, ?, ?)
-            ON CONFLICT (scope) DO UPDATE SET state = excluded.state, why = excluded.why, at = excluded.at""",
-            (scope, state, why, now),
+            """INSERT INTO trading_states (scope, state, why, at, cause, flatten) VALUES (?, ?, ?, ?, ?, ?)
+            ON CONFLICT (scope) DO UPDATE SET state = excluded.state, why = excluded.why, flatten = excluded.flatten,
+                at = CASE WHEN (state, flatten) = (excluded.state, excluded.flatten) THEN at ELSE excluded.at END,
+                cause = CASE WHEN (state, excluded.state, cause) = ('HALTED', 'HALTED', 'books') THEN cause
+                    ELSE excluded.cause END""",
+            (scope, state, why, now, cause, int(flatten)),
         ),
         note("", state, f"{scope}: {why}", now),
     )
@@ -356,18 +389,22 @@ def state(read: Reader, broker: str) -> tuple[TradingState, str]:
     """Whether trading goes on at this broker, and why not: the stricter of what holds for all and for it."""
     rows = read.rows(
         tuple[str, str, str],
-        """SELECT state, scope, why FROM trading_states WHERE scope IN ('all', ?)
+        """SELECT state, scope, why FROM trading_states WHERE scope IN ('all', 'stop', ?)
         ORDER BY state = 'HALTED' DESC, state = 'REDUCING' DESC, scope LIMIT 1""",
         broker,
     )
     return (TradingState(rows[0][0]), rows[0][2]) if rows else (TradingState.ACTIVE, "")
 
 
-def own_state(read: Reader, scope: str) -> tuple[TradingState, str]:
-    """What was said for this scope alone."""
-    sql = "SELECT state, why FROM trading_states WHERE scope = ?"
-    rows = read.rows(tuple[str, str], sql, scope)
-    return (TradingState(rows[0][0]), rows[0][1]) if rows else (TradingState.ACTIVE, "")
+def halts(read: Reader, broker: str) -> list[Halt]:
+    """What trading is halted by at this broker, the file HALT where it was noted, the longest first."""
+    rows = read.rows(
+        tuple[str, str, HaltedFor, int, int],
+        """SELECT scope, why, cause, flatten, at FROM trading_states
+        WHERE state = 'HALTED' AND scope IN ('all', 'file', 'stop', ?) ORDER BY at, scope""",
+        broker,
+    )
+    return [Halt(scope, why, cause, bool(flatten), at) for scope, why, cause, flatten, at in rows]
 
 
 def day(read: Reader, session: dt.date) -> tuple[Decimal, Decimal] | None:
@@ -392,7 +429,7 @@ def rejections(read: Reader, symbol: str, limit: int) -> list[str]:
 
 def _orders(read: Reader, which: str, *values: int | str) -> list[Order]:
     rows = read.rows(
-        tuple[str, str, str, str, int, int, int, str, str, str, str | None, str | None, int, int],
+        tuple[str, str, str, str, int, int, int, str, str, str, str | None, str | None, int, int, int],
         f"SELECT {_COLUMNS} FROM trading_orders {which}",
         *values,
     )
@@ -400,9 +437,10 @@ def _orders(read: Reader, which: str, *values: int | str) -> list[Order]:
         Order(
             _ticket(id_, ticket, from_units(quantity)), decision, CorrelationId(about), broker,
             OrderState(state), from_units(filled), from_units(price), why, staged_at, expires_at, by, mandate,
+            bool(watched),
         )
         for id_, decision, about, broker, quantity, filled, price, ticket, state, why, by, mandate, staged_at,
-        expires_at in rows
+        expires_at, watched in rows
     ]  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from messages.broker import (
     Absent,
     ClientId,
     Executed,
+    Flatten,
     Found,
     Look,
     LookDue,
@@ -56,6 +57,8 @@ class AlpacaBroker:
 
     Executions are known by the id of their account activity, from the stream as well: an update only says that there
     is one to be asked for, since nothing promises that the two carry the same id, and then one fill would be two.
+    `halted` says why nothing may be sent, and is looked at right before each request; `shut` the same of what closes
+    positions.
     """
 
     def __init__(
@@ -66,8 +69,11 @@ class AlpacaBroker:
         account: Account,
         edges: tuple[Line, Updates],
         halted: Callable[[], str | None],
+        *,
+        shut: Callable[[], str | None],
     ) -> None:
         self._me, self._here, self._trading, self._account, self._halted = me, here, trading, account, halted
+        self._shut = shut
         self._line, self._updates = edges
         self._book = Book(self._line, me.clock.utc)
         self._announced = dict[str, Decimal]()  # by Alpaca's id, how much of an order is filled
@@ -89,7 +95,7 @@ class AlpacaBroker:
     def on_receive(self, message: Message) -> None:
         """See messages/broker.py."""
         match message:
-            case Send():
+            case Send() | Flatten():
                 self._send(message)
             case LookUp():
                 self._answer(message.reply_to, partial(self._look_up, message.client_id, message.reply_to.about))
@@ -141,17 +147,18 @@ class AlpacaBroker:
                 raise Unanswered("authentication", f"the keys are not those of account {self._account.number}")
             self._known = True
 
-    def _send(self, message: Send) -> None:
+    def _send(self, message: Send | Flatten) -> None:
+        halted = self._shut if isinstance(message, Flatten) else self._halted
         ticket, about = message.ticket, message.reply_to.about
         if (why := unfit(ticket)) is not None:
             message.reply_to.tell(Found(about, Seen(ticket.client_id, Stage.REJECTED, Decimal(0), why)))
         else:
-            self._answer(message.reply_to, lambda: Found(about, self._post(ticket)))
+            self._answer(message.reply_to, lambda: Found(about, self._post(ticket, halted)))
 
-    def _post(self, ticket: Ticket) -> Seen:
+    def _post(self, ticket: Ticket, halted: Callable[[], str | None]) -> Seen:
         sent = body(ticket)
         self._line.open()
-        if (why := self._halted()) is not None:
+        if (why := halted()) is not None:
             raise _Halted(f"{ticket.client_id} was not sent: {why}")
         try:
             said = self._line.ask("POST", "/orders", sent)

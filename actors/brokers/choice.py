@@ -10,7 +10,7 @@ from actors.domain.costs import costs
 from actors.kernel.me import Actor, Me
 from messages import database
 from messages.addresses import Ref
-from messages.broker import Executed, LookDue
+from messages.broker import Executed, LookDue, Ticket
 from messages.trading import TradingState, TradingTerms
 from storage import ledger, orders
 from storage.connections import Reader
@@ -27,9 +27,10 @@ def chosen(
 ) -> Callable[[Me[Any]], Actor[Any]]:
     """The broker on paper, or the paper account at Alpaca. Raises BadAccount where there are no keys for that."""
     halted = partial(halt, home, read, terms.broker)
+    shut = home.halted if terms.when_halted == "cancel" else _open
     if terms.broker == "paper":
         own = partial(ledger.began_with, read), halted, costs(terms.costs, terms.volume_share)
-        return lambda me: PaperBroker(me, writer, trading, read, *own)
+        return lambda me: PaperBroker(me, writer, trading, read, *own, shut=shut)
     from actors.brokers.alpaca import AlpacaBroker
     from actors.brokers.alpaca_line import HttpLine
     from actors.brokers.alpaca_stream import Stream
@@ -37,7 +38,7 @@ def chosen(
     account = on_loopback(terms.url_override, terms.stream_override) if terms.url_override else paper()
     ours = keys(file=home.path / "alpaca.toml")
     edges = HttpLine(account, ours), Stream(account, ours)
-    return lambda me: AlpacaBroker(me, here, trading, account, edges, halted)
+    return lambda me: AlpacaBroker(me, here, trading, account, edges, halted, shut=shut)
 
 
 def halt(home: Home, read: Reader, broker: str) -> str | None:
@@ -48,4 +49,17 @@ def halt(home: Home, read: Reader, broker: str) -> str | None:
     return f"trading is HALTED: {why}" if state is TradingState.HALTED else None
 
 
-__all__ = ["Message", "chosen"]
+def _open() -> None:
+    """Nothing keeps positions from being closed."""
+
+
+def unfit(broker: str) -> Callable[[Ticket], str | None]:
+    """Why the broker would not take an order; pure, so that it is known beforehand what is held there."""
+    if broker == "paper":
+        return lambda ticket: None  # it holds everything
+    from actors.brokers import alpaca_tickets
+
+    return alpaca_tickets.unfit
+
+
+__all__ = ["Message", "chosen", "unfit"]

@@ -16,7 +16,20 @@ from actors.domain.matching import PROFIT_LEG, STOP_LEG, Bar
 from actors.kernel.me import Me
 from messages import broker, database
 from messages.addresses import Ref, Refused
-from messages.broker import Absent, ClientId, Executed, Found, Look, LookUp, Send, Ticket, View, Viewed, Withdraw
+from messages.broker import (
+    Absent,
+    ClientId,
+    Executed,
+    Flatten,
+    Found,
+    Look,
+    LookUp,
+    Send,
+    Ticket,
+    View,
+    Viewed,
+    Withdraw,
+)
 from messages.database import Committed, Write
 from messages.values import Symbol
 from storage import actions, paper
@@ -60,7 +73,8 @@ class PaperBroker:
 
     One write is on its way at a time, and whatever comes meanwhile is decided on after it and goes together; so each
     decision is made on what is on disk. `opening` is what the account began with, shares and cash; `halted` says why
-    nothing may be sent, and is looked at last, right before new orders go to the writer.
+    nothing may be sent, and is looked at last, right before new orders go to the writer; `shut` says the same of
+    what closes positions.
     """
 
     def __init__(
@@ -72,9 +86,11 @@ class PaperBroker:
         opening: Callable[[], tuple[dict[Symbol, Decimal], Decimal]],
         halted: Callable[[], str | None],
         costs: Costs,
+        *,
+        shut: Callable[[], str | None],
     ) -> None:
         self._me, self._writer, self._trading, self._read = me, writer, trading, read
-        self._opening, self._halted, self._costs = opening, halted, costs
+        self._opening, self._halted, self._costs, self._shut = opening, halted, costs, shut
         self._line, self._busy = deque[broker.Request](), False
 
     def on_start(self) -> None:
@@ -84,7 +100,7 @@ class PaperBroker:
     def on_receive(self, message: Message) -> None:
         """The whole protocol."""
         match message:
-            case Send() | LookUp() | Withdraw() | Look():
+            case Send() | Flatten() | LookUp() | Withdraw() | Look():
                 self._take(message)
             case Committed(_Writing() as writing):
                 self._act(writing)
@@ -117,8 +133,8 @@ class PaperBroker:
         """Decide on what waits, as long as nothing of it has to be written."""
         while self._line and not self._busy:
             asked = tuple(self._line.popleft() for _ in range(min(BATCH, len(self._line))))
-            writing = self._decide(asked, self._halted())
-            if self._account.took and (why := self._halted()) is not None:
+            writing = self._decide(asked, halted := self._halted())
+            if halted is None and self._account.took and (why := self._halted()) is not None:
                 self._account = Account(self._read, self._costs)  # as if nothing of it had been decided
                 writing = self._decide(asked, why)
             if statements := self._account.write(self._me.clock.utc()):
@@ -152,6 +168,8 @@ class PaperBroker:
             match each:
                 case Send():
                     self._send(each, halted, acts)
+                case Flatten():
+                    self._send(each, self._shut(), acts)
                 case LookUp():
                     self._answer(each, acts)
                 case Withdraw():
@@ -162,7 +180,7 @@ class PaperBroker:
                     assert_never(each)
         return _Writing(asked, tuple(acts))
 
-    def _send(self, send: Send, halted: str | None, acts: list[Callable[[], None]]) -> None:
+    def _send(self, send: Send | Flatten, halted: str | None, acts: list[Callable[[], None]]) -> None:
         ticket, reply_to = send.ticket, send.reply_to
         if not OWN_ID.fullmatch(ticket.client_id):
             why = f"{ticket.client_id[:64]!r} is no id: 1 to 61 signs, no spaces, and not ending as legs of brackets do"
@@ -190,12 +208,12 @@ class PaperBroker:
             return f"the last price of {ticket.symbol} is of {bar.session}, and it is {now}; refresh its bars"
         return tickets.fault(ticket, bar.close)
 
-    def _answer(self, asked: Send | LookUp | Withdraw, acts: list[Callable[[], None]]) -> None:
+    def _answer(self, asked: Send | Flatten | LookUp | Withdraw, acts: list[Callable[[], None]]) -> None:
         reply_to, known = asked.reply_to, self._account.find(_client_id(asked))
         if known is not None:
             found = Found(reply_to.about, known.seen)
             acts.append(lambda: reply_to.tell(found))
-        elif not isinstance(asked, Send):
+        elif not isinstance(asked, Send | Flatten):
             absent = asked.reply_to
             acts.append(lambda: absent.tell(Absent(absent.about)))
 
@@ -234,7 +252,7 @@ def _client_id(asked: broker.Request) -> ClientId:
     match asked:
         case Send(ticket):
             return ticket.client_id
-        case LookUp(client_id) | Withdraw(client_id):
+        case Flatten(client_id) | LookUp(client_id) | Withdraw(client_id):
             return client_id
         case Look():
             return ClientId("")

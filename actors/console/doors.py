@@ -99,7 +99,7 @@ class Door(Protocol):
         """See trading.say."""
         ...
 
-    def set_state(self, state: TradingState, scope: str, why: str) -> Said:
+    def set_state(self, state: TradingState, scope: str, why: str, *, flatten: bool | None = None) -> Said:
         """See trading.set_state."""
         ...
 
@@ -164,9 +164,9 @@ class Here:
         """See Door."""
         return trading.say(self._access, what, of, reason)
 
-    def set_state(self, state: TradingState, scope: str, why: str) -> Said:
+    def set_state(self, state: TradingState, scope: str, why: str, *, flatten: bool | None = None) -> Said:
         """See Door."""
-        return trading.set_state(self._access, state, scope, why)
+        return trading.set_state(self._access, state, scope, why, flatten=flatten)
 
     def give(self, wanted: trading.Wanted | None) -> Said:
         """See Door."""
@@ -231,9 +231,9 @@ class There:
         path = f"/orders/{quote(of, safe='')}/{what}"
         return msgspec.convert(call(self._home.socket, "POST", path, {"reason": reason}), Said)
 
-    def set_state(self, state: TradingState, scope: str, why: str) -> Said:
+    def set_state(self, state: TradingState, scope: str, why: str, *, flatten: bool | None = None) -> Said:
         """See Door."""
-        wanted = {"state": state, "scope": scope, "why": why}
+        wanted = {"state": state, "scope": scope, "why": why, "flatten": flatten}
         return msgspec.convert(call(self._home.socket, "POST", "/trading", wanted), Said)
 
     def give(self, wanted: trading.Wanted | None) -> Said:

@@ -56,6 +56,7 @@ class _State(msgspec.Struct, forbid_unknown_fields=True):
     state: TradingState
     scope: str
     why: str
+    flatten: bool | None = None
 
 
 class _Given(msgspec.Struct, forbid_unknown_fields=True):
@@ -137,7 +138,7 @@ def application(access: Access, home: Home) -> Starlette:
 
     def set_state(request: Request, body: bytes) -> object:
         wanted = msgspec.json.decode(body, type=_State)
-        return trading.set_state(access, wanted.state, wanted.scope, wanted.why)
+        return trading.set_state(access, wanted.state, wanted.scope, wanted.why, flatten=wanted.flatten)
 
     def give(request: Request, body: bytes) -> object:
         wanted = msgspec.json.decode(body, type=_Given).mandate

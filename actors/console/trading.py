@@ -15,6 +15,7 @@ from messages.errors import TroupeError
 from messages.trading import (
     Approve,
     GiveMandate,
+    Held,
     Order,
     OrderState,
     Reject,
@@ -24,7 +25,7 @@ from messages.trading import (
     Withdraw,
 )
 from messages.values import Symbol
-from storage import mandates, orders
+from storage import ledger, mandates, orders
 from storage.connections import Reader
 from storage.orders import Note
 
@@ -69,12 +70,15 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class WhyOrder:
-    """The whole chain: the recommendation, the order, what happened to it, and what was executed."""
+    """The whole chain: the recommendation, the order, what happened to it, and what was executed.
+
+    Behind an order by which a halt closes a position there is no recommendation.
+    """
 
     order: Order
     journal: tuple[Note, ...]
     fills: tuple[Execution, ...]
-    recommendation: Why
+    recommendation: Why | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +114,39 @@ def followed(door: Following, of: str) -> OrderState:
     return OrderState.APPROVED
 
 
-def set_state(access: Access, state: TradingState, scope: str, why: str) -> Said:
-    """Halt, reduce or resume. Raises DeskRefused."""
-    make: Any = partial(SetState, scope, state, why)
+def closed(door: Following, broker: str) -> str:
+    """What has become of positions that are being closed, as soon as that is known, or when patience is over."""
+    left = _left(door.read)
+    for _ in range(round(PATIENCE / LOOK)):
+        doubts = (halt.why for halt in orders.halts(door.read, broker) if halt.cause == "books")
+        if (doubt := next(doubts, None)) is not None:  # the broker says otherwise than the books
+            return f"positions stay as they are: {doubt}"
+        if all(order is not None and order.state in orders.ENDED for _, order in left):
+            break
+        door.pause(LOOK)
+        left = _left(door.read)
+    what = (f"{held.quantity:f} {held.symbol} ({_standing(order) if order else 'waits'})" for held, order in left)
+    return f"held: {', '.join(what) or 'nothing any more'}"
+
+
+def _left(read: Reader) -> list[tuple[Held, Order | None]]:
+    """What is held, each with the newest order that is to close it."""
+    with read.snapshot() as one:
+        held, newest = ledger.held(one), orders.newest(one, 1_000)
+    closing = {order.ticket.symbol: order for order in reversed(newest) if order.flattens}
+    return [(each, closing.get(each.symbol)) for each in held]
+
+
+def _standing(order: Order) -> str:
+    return f"order {order.id[:8]} is {order.state}{f', {order.why}' if order.state in orders.ENDED else ''}"
+
+
+def set_state(access: Access, state: TradingState, scope: str, why: str, *, flatten: bool | None = None) -> Said:
+    """Halt, reduce or resume; see messages.trading.SetState. Raises DeskRefused."""
+
+    def make(reply_to: Any) -> SetState:
+        return SetState(scope, state, why, reply_to, flatten)
+
     return access.ask(Said, access.trading, make)
 
 
@@ -185,4 +219,5 @@ def why_order(read: Reader, of: str, source: str) -> WhyOrder:
     """How this order came about, and what became of it. Raises NotFound."""
     order = find(read, of)
     journal, fills = orders.journal(read, order.id), orders.fills(read, order.id)
-    return WhyOrder(order, tuple(journal), tuple(fills), why(read, order.decision, source))
+    recommendation = None if order.flattens else why(read, order.decision, source)
+    return WhyOrder(order, tuple(journal), tuple(fills), recommendation)

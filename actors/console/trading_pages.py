@@ -8,7 +8,7 @@ from rich.markup import escape
 from actors.console.terminal import grid, line, out, print_why
 from actors.console.trading import Mandated, Trading, WhyOrder
 from messages.broker import Ticket
-from messages.trading import TradingState
+from messages.trading import OrderState, TradingState
 
 TIME: Final = "%m-%d %H:%M:%S"
 
@@ -22,7 +22,8 @@ def print_trading(trading: Trading) -> None:
     rows = grid("Orders, newest first", "id", "order", ">filled", ">quote", "state", "staged", "why")
     for order in trading.orders:
         rows.add_row(
-            order.id[:8], described(order.ticket), f"{order.filled:f}", f"{order.price:f}", order.state,
+            order.id[:8], described(order.ticket), f"{order.filled:f}", f"{order.price:f}",
+            "watched here" if order.is_here and order.state is OrderState.WORKING else order.state,
             _time(order.staged_at), escape(order.why),
         )  # fmt: skip
     out.print(rows)
@@ -30,7 +31,8 @@ def print_trading(trading: Trading) -> None:
 
 def print_why_order(found: WhyOrder) -> None:
     """The whole chain, the recommendation first."""
-    print_why(found.recommendation)
+    if found.recommendation is not None:
+        print_why(found.recommendation)
     order = found.order
     approved = f"; approved by {order.approved_by}" if order.approved_by else ""
     mandate = f", mandate {order.mandate[:8]}" if order.mandate else ""

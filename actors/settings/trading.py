@@ -8,7 +8,7 @@ from actors.domain.figures import plain
 from actors.domain.orders import Limits
 from actors.domain.sizing import target
 from actors.settings.numbers import Number, Share
-from messages.trading import TradingTerms
+from messages.trading import OnStop, TradingTerms
 
 _STRICT: Final = ConfigDict(extra="forbid", frozen=True)
 _TERMS, _LIMITS = TradingTerms(), Limits()
@@ -27,6 +27,8 @@ class Trading(BaseModel):
     target_weight: Share = _TERMS.target_weight
     band: Share = _TERMS.band
     risk_per_trade: Annotated[Share, Field(gt=0)] = _TERMS.risk_per_trade
+    when_halted: Literal["cancel", "flatten"] = _TERMS.when_halted
+    on_stop: OnStop = _TERMS.on_stop
     url_override: str = _TERMS.url_override
     stream_override: str = _TERMS.stream_override
 

@@ -46,12 +46,14 @@ class Sent:
 class Looked:
     """A look at the whole account, for this task if it is one; so many fills had been booked when it was asked for.
 
-    The splits and dividends that were `due` then, the broker has looked at after they were known.
+    The splits and dividends that were `due` then, the broker has looked at after they were known. Then this is done,
+    knowing whether both sides agree; where that cannot be told, they do not.
     """
 
     run: Run | None
     booked: int
     due: tuple[Due, ...]
+    then: Callable[[bool], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,11 @@ class Resolve:
     """Find out what became of this order, if that is still not known."""
 
     order: ClientId
+
+
+@dataclass(frozen=True, slots=True)
+class Pursue:
+    """See to it that what a halt asks for is done."""
 
 
 class Account:
@@ -85,12 +92,15 @@ class Account:
             self._recheck(*others)
 
     def _send(self, those: Sequence[Order]) -> None:
-        """What protects a position is cancelled before the position is sold, or the broker would sell it twice."""
+        """What protects a position is cancelled before the position is sold, or the broker would sell it twice.
+
+        An exit sells what nothing else is about to.
+        """
         legs = orders.legs(self._read, {order.ticket.symbol for order in those})
         for order in those:
             guard = next((leg for leg in legs if _guards(leg, order)), None)
             if guard is None:
-                self._ask(order, partial(Send, order.ticket), partial(self.see, order.id))
+                self._ask(order, _sending(order), partial(self.see, order.id))
             elif guard.id in self._books.busy:
                 self._later(order)
             else:
@@ -122,6 +132,11 @@ class Account:
         refused: Callable[[Refused], None] = lambda refused: None,
     ) -> None:
         """Cancel what is not filled of it."""
+        if order.is_here:
+            seen = Seen(order.id, Stage.CANCELLED, order.filled)
+            why = "it was watched here, and is not any more"
+            self._books.move(order, OrderState.CANCELLED, why, partial(then, seen))
+            return
 
         def withdrawn(seen: Seen) -> None:
             self.see(order.id, seen)
@@ -193,14 +208,16 @@ class Account:
     def see(self, id_: ClientId, seen: Seen) -> None:
         """The broker says how an order stands."""
         order, to = orders.by_id(self._read, id_), MEANS.get(seen.stage)
-        if order is None or order.state in orders.ENDED:
+        if order is None or order.is_here or order.state in orders.ENDED:  # of what is watched here it knows nothing
             return
         if seen.stage is Stage.FILLED and order.filled == seen.filled:  # a leg is as large as the other has left it
             to = OrderState.FILLED
         if to is not None and to is not order.state:
-            why = seen.why or f"{seen.stage} at {order.broker}"
-            statements = orders.follow(id_, to, why, self._me.clock.utc())
-            self._books.write(statements, lambda rows: self.cancel_if_halted())
+            why, now = seen.why or f"{seen.stage} at {order.broker}", self._me.clock.utc()
+            if order.is_leg and (to is OrderState.LAPSED or (to is OrderState.CANCELLED and self._judge.is_halted)):
+                self._books.write(orders.watch(order, f"{order.broker} holds it no longer ({why}): watched here", now))
+            else:
+                self._books.write(orders.follow(id_, to, why, now), lambda rows: self._pursue())
 
     def _ask(
         self,
@@ -230,10 +247,10 @@ class Account:
 
     # The broker's view and ours
 
-    def look(self, run: Run | None) -> None:
+    def look(self, run: Run | None, then: Callable[[bool], None] = lambda agree: None) -> None:
         """Have the broker say all there is."""
         since = max(0, orders.last_fill(self._read, self._judge.broker) - OVERLAP)
-        looked = Looked(run, self.booking.begun, actions.due(self._read, self._judge.broker))
+        looked = Looked(run, self.booking.begun, actions.due(self._read, self._judge.broker), then)
         self._to.tell(Look(since, self._me.reply_to(looked, of=self._to, within=ANSWER_WITHIN)))
 
     def viewed(self, looked: Looked, view: View) -> None:
@@ -246,7 +263,8 @@ class Account:
             self._end(seen)
         mentioned = {seen.client_id for seen in view.orders}
         for order in orders.open_orders(self._read):
-            if order.state is OrderState.WORKING and order.id not in mentioned and order.id not in self._books.busy:
+            known = order.id in mentioned or order.id in self._books.busy or order.is_here
+            if order.state is OrderState.WORKING and not known:
                 self._ask(order, partial(LookUp, order.id), partial(self.see, order.id))
         self._books.write((), lambda rows: self._compare(looked, view, booked), partial(self.not_viewed, looked))
 
@@ -267,19 +285,21 @@ class Account:
             self._act(looked, view, due)
             return
         quiet = self.booking.begun == booked and not self.booking
-        if quiet and (difference := self._judge.difference(view)) is not None:
+        difference = self._judge.difference(view) if quiet else None
+        if difference is not None:
             self.halt(difference)
+        looked.then(quiet and difference is None)
         if looked.run is not None:
             looked.run.reply_to.tell(Finished(looked.run.lease, ()))
 
     def _act(self, looked: Looked, view: View, due: tuple[Due, ...]) -> None:
         if due != looked.due or not self.booking.quiet:  # what came before is not all there, or not on disk
-            self.look(looked.run)
+            self.look(looked.run, looked.then)
             return
 
         def booked(_: Returned) -> None:
             self.booking.release()
-            self.look(looked.run)
+            self.look(looked.run, looked.then)
 
         def refused(why: Refused) -> None:
             self.booking.release()
@@ -303,27 +323,36 @@ class Account:
 
     def not_viewed(self, looked: Looked, refused: Refused) -> None:
         """It is looked again later."""
+        looked.then(False)
         if looked.run is not None:
             pass_on(looked.run.reply_to, refused)
 
     # Whether trading goes on
 
-    def halt(self, why: str) -> None:
-        """By itself, until a person resumes."""
-        name, begins = self._judge.broker, self._judge.state()[0] is not TradingState.HALTED
-        if orders.own_state(self._read, name) != (TradingState.HALTED, why):
-            statements = orders.set_state(name, TradingState.HALTED, why, self._me.clock.utc())
-            self._books.write(statements, lambda rows: self.cancel_if_halted() if begins else None)
+    def halt(self, why: str, cause: orders.HaltedFor = "books") -> None:
+        """By itself, until a person resumes. The first reason stays, unless now the books may be wrong as well."""
+        name = self._judge.broker
+        own = next((halt for halt in orders.halts(self._read, name) if halt.scope == name), None)
+        if own is None or (cause == "books" and own.cause != "books"):
+            flatten = cause == "loss" and self._judge.flattens
+            now = self._me.clock.utc()
+            statements = orders.set_state(name, TradingState.HALTED, why, now, cause, flatten=flatten)
+            self._books.write(statements, lambda rows: self._pursue())
 
-    def cancel_if_halted(self) -> None:
-        """HALTED: nothing is left at the broker that might still be filled."""
-        if self._judge.state()[0] is not TradingState.HALTED:
-            return
-        for order in orders.open_orders(self._read):
-            if order.state is OrderState.WORKING and order.id not in self._books.busy:
-                self.withdraw(order)
+    def _pursue(self) -> None:
+        """HALTED: nothing is left at the broker that might still be filled, also where that is heard of only now."""
+        if self._judge.is_halted:
+            self._me.after(0.0, Pursue())
 
 
 def _guards(leg: Order, order: Order) -> bool:
     same = (leg.ticket.symbol, leg.ticket.side) == (order.ticket.symbol, order.ticket.side)
-    return same and leg.decision != order.decision
+    return same and leg.decision != order.decision and not order.is_exit
+
+
+def _sending(order: Order) -> Callable[[ReplyTo[Any]], broker.Request]:
+    """The one place that decides what may go out although the file HALT is there: what a halt has brought about."""
+    ticket = order.for_broker
+    if order.flattens:
+        return partial(broker.Flatten, ticket.client_id, ticket.symbol, ticket.side, ticket.quantity)
+    return partial(Send, ticket)

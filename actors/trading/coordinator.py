@@ -5,8 +5,9 @@ from functools import partial
 from typing import Any, Final, assert_never
 
 from actors.kernel.me import Me
-from actors.trading.account import Account, Looked, Resolve, Sent
+from actors.trading.account import Account, Looked, Pursue, Resolve, Sent
 from actors.trading.books import Books, Kept, Returned, pass_on
+from actors.trading.exits import Exits
 from actors.trading.judging import Judge
 from actors.trading.staging import Staging
 from messages import broker, database, trading
@@ -16,6 +17,7 @@ from messages.database import Committed, WritesHeld, WritesResumed
 from messages.tasks import Reconcile, Run, StageOrder
 from messages.trading import (
     Approve,
+    Close,
     GiveMandate,
     Import,
     Imported,
@@ -24,6 +26,7 @@ from messages.trading import (
     Reject,
     Said,
     SetState,
+    TradingState,
     Withdraw,
 )
 from messages.values import CorrelationId, OutOfRange
@@ -34,11 +37,19 @@ SETTLING: Final = CorrelationId("0" * 32)
 """What settlements belong to, which nobody has asked for."""
 
 
+GLANCE: Final = 5.0
+"""Seconds between two looks for the file HALT, which keeps orders from being sent at once."""
+
+
 class _Tick:
     """Time to reconcile, and to let approvals expire."""
 
 
-Message = trading.Message | Resolve | _Tick
+class _Glance:
+    """Time to see whether the file HALT has come or gone."""
+
+
+Message = trading.Message | Resolve | Pursue | _Tick | _Glance
 
 
 class TradingCoordinator:
@@ -54,22 +65,29 @@ class TradingCoordinator:
         self._books = Books(me, writer)
         self._account = Account(me, self._books, to, judge, read)
         self._staging = Staging(me, self._books, judge, read, self._account)
+        self._exits = Exits(me, self._books, self._account, judge, read)
         self._held: str | None = None
 
     def on_start(self) -> None:
         """What was approved when the last run ended may be at its broker or not; the books must be in order."""
         if (damage := ledger.damage(self._read)) is not None:
             self._account.halt(f"ledger: {damage}; see `run.py doctor --audit`")
+        self._exits.begin(self._go_on)
+
+    def _go_on(self) -> None:
         for order in orders.open_orders(self._read):
             if order.state is OrderState.APPROVED:
                 self._me.after(0.0, Resolve(order.id))
         self._me.after(0.0, _Tick())
+        self._me.after(GLANCE, _Glance())
 
     def on_receive(self, message: Message) -> None:
         """The whole protocol."""
         match message:
-            case Import() | Approve() | Reject() | Withdraw() | SetState() | GiveMandate() if self._held is not None:
+            case Import() | Approve() | Reject() | Withdraw() | SetState() | Close() | GiveMandate() if self._held:
                 self._refuse_held(message.reply_to, self._held)
+            case Approve() | Run(work=StageOrder()) if (why := self._exits.stopping) is not None:
+                message.reply_to.refuse("halted", why, self._me.clock.utc())
             case Import():
                 self._import(message)
             case Run(work=StageOrder()):
@@ -86,12 +104,14 @@ class TradingCoordinator:
                 self._withdraw(message)
             case SetState():
                 self._set_state(message)
+            case Close():
+                self._exits.close(message)
             case GiveMandate():
                 self._give_mandate(message)
             case Executed():
                 self._account.told(message)
             case LookDue():
-                self._account.look(None)
+                self._exits.look(None)
             case Found(Sent() as sent, seen):
                 self._account.found(sent, seen)
             case Absent(Sent() as sent):
@@ -104,8 +124,13 @@ class TradingCoordinator:
                 self._account.not_viewed(looked, message)
             case Resolve(order):
                 self._account.resolve_due(order)
+            case Pursue():
+                self._exits.pursue()
             case _Tick():
                 self._tick()
+            case _Glance():
+                self._me.after(GLANCE, _Glance())
+                self._exits.glance()
             case WritesHeld(why):
                 self._held = why
             case WritesResumed():
@@ -210,26 +235,27 @@ class TradingCoordinator:
                 self._books.move(order, OrderState.EXPIRED, "nobody has approved it in time", lambda: None)
             if order.state is OrderState.APPROVED:  # what was to be written of it may not have been
                 self._account.resolve(order.id)
-        self._go_on(self._waiting())
+        self._send_waiting(self._waiting())
         today, equity = self._judge.today, self._judge.equity()
         # Before anything is imported there is nothing to lose.
         if today is not None and equity > 0 and self._account.awaited() is None:
             settle = ledger.settle(self._judge.broker, today, SETTLING, now)
             self._books.write((settle, orders.note_day(today, equity)), lambda rows: self._watch())
-        self._account.cancel_if_halted()
-        self._account.look(None)
+        self._exits.glance()
+        self._exits.enforce()
+        self._exits.look(None)
 
     def _reconcile(self, run: Run) -> None:
         """There may be new prices, too."""
-        self._go_on(self._waiting())
-        self._account.look(run)
+        self._send_waiting(self._waiting())
+        self._exits.look(run)
 
     def _waiting(self) -> deque[ClientId]:
         if self._account.awaited() is not None:
             return deque()
         return deque(each.id for each in orders.outstanding(self._read) if each.waits_under is not None)
 
-    def _go_on(self, waiting: deque[ClientId]) -> None:
+    def _send_waiting(self, waiting: deque[ClientId]) -> None:
         """Send what waits for the market under a mandate, one after the other: the next counts the one before it."""
         while waiting:
             order, now = orders.by_id(self._read, waiting.popleft()), self._me.clock.utc()
@@ -246,11 +272,11 @@ class TradingCoordinator:
 
     def _sent_one(self, order: Order, waiting: deque[ClientId]) -> None:
         self._account.send(order)
-        self._go_on(waiting)
+        self._send_waiting(waiting)
 
     def _watch(self) -> None:
         if self._account.awaited() is None and (why := self._judge.lost()) is not None:
-            self._account.halt(why)
+            self._account.halt(why, "loss")
 
     def _give_mandate(self, asked: GiveMandate) -> None:
         now = self._me.clock.utc()
@@ -265,9 +291,17 @@ class TradingCoordinator:
             asked.reply_to.refuse("invalid", f"{asked.scope}: is none of {', '.join(scopes)}")
             return
 
-        def said(_: Returned) -> None:
-            asked.reply_to.tell(Said(f"trading is {asked.state} for {asked.scope}"))
-            self._account.cancel_if_halted()
+        if asked.flatten and (why := self._judge.untouched()) is not None:
+            asked.reply_to.refuse("denied", f"trading is HALTED already, and positions are not closed: {why}")
+            return
+        flatten = self._judge.flattens if asked.flatten is None else asked.flatten
+        flatten = flatten and asked.state is TradingState.HALTED
 
-        statements = orders.set_state(asked.scope, asked.state, asked.why, self._me.clock.utc())
+        def said(_: Returned) -> None:
+            closing = "; positions are being closed" if self._judge.closing() is not None else ""
+            asked.reply_to.tell(Said(f"trading is {asked.state} for {asked.scope}{closing}"))
+            self._exits.enforce()
+
+        now = self._me.clock.utc()
+        statements = orders.set_state(asked.scope, asked.state, asked.why, now, flatten=flatten)
         self._books.write(statements, said, partial(pass_on, asked.reply_to))

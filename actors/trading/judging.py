@@ -16,7 +16,7 @@ from actors.trading.sight import ENTRY, Market, Sight
 from messages.broker import ClientId, Execution, InForce, Kind, Side, Ticket, View
 from messages.research import Decision
 from messages.trading import Held, Order, OrderState, TradingState, TradingTerms
-from messages.values import Symbol
+from messages.values import UNIT, Symbol
 from storage import bars, calendars, decisions, ledger, mandates, orders, sectors
 from storage.connections import Reader
 from storage.mandates import KeptMandate
@@ -38,9 +38,10 @@ class Judge:
         limits: Limits,
         halted: Callable[[], str | None],
         calendar: str | None,
+        unfit: Callable[[Ticket], str | None] = lambda ticket: None,
     ) -> None:
-        self._read, self._terms, self._limits, self._halted = read, terms, limits, halted
-        self._calendar = calendar
+        self._read, self._terms, self._limits, self._halted, self._unfit = read, terms, limits, halted, unfit
+        self._calendar, self.flattens = calendar, terms.when_halted == "flatten"
         self.broker, self.reconcile_every = terms.broker, terms.reconcile_minutes * 60.0
         self._quotes, self._seen = dict[Symbol, Quote](), dict[Symbol, tuple[int, bytes]]()
         self._pace = Pace()
@@ -86,6 +87,10 @@ class Judge:
         found = dict[ClientId, str]()
         at = replace(self._sight(busy, now), sent=Sent(0, 0, 0))
         for order in those:
+            if order.is_exit:
+                if (why := self.kept(order, at, now)) is not None:
+                    found[order.id] = why
+                continue
             proposal = _proposal(order.ticket, self._decision(order).conviction)
             if (lapsed := _lapsed(order, at.mandate, now)) is not None:
                 found[order.id] = lapsed
@@ -105,6 +110,65 @@ class Judge:
         """Why the market does not let this order go now, if so."""
         denied = self._closed(order, now)
         return None if denied is None else _why(denied)
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether nothing is sent, by the file HALT or by what is stored."""
+        return self.state()[0] is TradingState.HALTED
+
+    @property
+    def file(self) -> str | None:
+        """Why nothing is sent, if that is because of the file HALT."""
+        return self._halted()
+
+    def price(self, symbol: Symbol) -> Decimal | None:
+        """The last price there is of a symbol."""
+        quote = self._look().quotes.get(symbol)
+        return None if quote is None else quote.price
+
+    def closing(self) -> str | None:
+        """The halt that positions are closed by, if there is one.
+
+        That of the file HALT counts as long as the file is there.
+        """
+        if self.untouched() is not None:
+            return None
+        halts, there = orders.halts(self._read, self.broker), self._halted() is not None
+        closing = (halt for halt in halts if halt.flatten and (halt.scope != orders.FILE or there))
+        return next((f"halt/{halt.scope}/{halt.at}" for halt in closing), None)
+
+    def untouched(self) -> str | None:
+        """Why positions are not closed, whatever a halt says, if so.
+
+        While the file HALT is there nothing at all is sent, unless it is to mean that. And by books that may be wrong
+        what was sold already might be sold again.
+        """
+        if (file := self._halted()) is not None and not self.flattens:
+            return f"nothing at all is sent: {file}"
+        doubts = (halt.why for halt in orders.halts(self._read, self.broker) if halt.cause == "books")
+        doubt = next(doubts, None)
+        return None if doubt is None else f"the books may be wrong: {doubt}"
+
+    def exit(self, order: Order, busy: Collection[Order], now: int) -> str | None:
+        """Why an exit may not be made, if so."""
+        return self.kept(order, self._sight(busy, now), now)
+
+    def kept(self, order: Order, sight: Sight, now: int) -> str | None:
+        """Why an exit may not be sent, if so: its reason has gone, there is no price, or the market is closed.
+
+        How much is ordered, and how often, is bounded for what is decided; a position is not kept for want of that.
+        """
+        if order.decision != self.closing() if order.flattens else self.is_halted:
+            return f"trading_state: {self.state()[1] or 'trading goes on again'}; what is held stays"
+        if (closed := self.closed(order, now)) is not None:
+            return closed
+        at = replace(
+            self._standing(order, sight), state=TradingState.ACTIVE, working=(), orders_today=0, orders_last_minute=0,
+            exposure=None,
+        )  # fmt: skip
+        limits = replace(self._limits, lot=UNIT, min_value=Decimal(0), max_orders_a_day=1, max_orders_a_minute=1)
+        verdict = risk.check(_proposal(order.ticket, None), limits, at)
+        return _why(verdict) if isinstance(verdict, Denied) else None
 
     def wrong(self, order: Order, execution: Execution) -> str | None:
         """Why this execution cannot be one of this order."""
@@ -166,6 +230,8 @@ class Judge:
         ticket = Ticket(
             order.id, symbol, sized.side, sized.quantity, Kind.MARKET, InForce.DAY, take_profit=target, stop_loss=stop
         )  # fmt: skip
+        alone = replace(ticket, take_profit=None, stop_loss=None)
+        order = replace(order, watched=self._unfit(ticket) is not None and self._unfit(alone) is None)
         proposal = _proposal(ticket, decision.conviction)
         verdict = risk.check(proposal, self._limits, standing)
         if isinstance(verdict, Denied):

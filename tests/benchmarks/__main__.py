@@ -13,6 +13,7 @@ from tests.benchmarks import (
     facts,
     gateway,
     gateway_faults,
+    halting,
     kernel,
     queue,
     readers,
@@ -39,6 +40,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "claims": claims.CLAIMS,
     "valuation": valuation.VALUATION,
     "trading": trading.TRADING,
+    "halting": halting.HALTING,
 }
 SMALL: dict[str, Benchmark] = {
     "facts": facts.SMALL,
@@ -51,6 +53,7 @@ SMALL: dict[str, Benchmark] = {
     "claims": claims.SMALL,
     "valuation": valuation.SMALL,
     "trading": trading.SMALL,
+    "halting": halting.SMALL,
 }
 """With smaller sizes, where there are any."""
 

@@ -199,6 +199,13 @@ def test_the_made_up_past_of_a_desk_is_as_a_desk_would_have_it(home: Home) -> No
     }  # fmt: skip
 
 
+def test_the_halting_benchmark_runs_and_its_keys_are_the_documented_ones() -> None:
+    medians = run("halting", SMALL["halting"]).medians
+
+    assert list(medians) == list(BENCHMARKS["halting"].wanted) == ["halt_ms", "late", "orders_s"]
+    assert medians["late"] == 0
+
+
 def test_bars_stand_against_what_is_wanted_and_figures_for_comparison_have_none() -> None:
     wanted = {"a_s": "4 or less", "b_s": "for comparison"}
     benchmark = Benchmark("", wanted, lambda _: iter([{"a_s": 1.0, "b_s": 1.0}, {"a_s": 3.0, "b_s": 1.0}]), 2)

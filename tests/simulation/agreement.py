@@ -22,7 +22,9 @@ def books_are_whole(read: Reader) -> None:
     """At any moment: entries sum to zero, sums are what they sum, and an order has come to what was executed of it."""
     assert ledger.unbalanced(read) is None
     assert ledger.damage(read) is None
-    wanted = Counter((each.ticket.symbol, each.ticket.side) for each in orders.open_orders(read) if not each.is_leg)
+    wanted = Counter(
+        (each.ticket.symbol, each.ticket.side, each.is_exit) for each in orders.open_orders(read) if not each.is_leg
+    )
     assert all(number == 1 for number in wanted.values()), f"ordered twice at once: {wanted}"
     kept = {order.id: order for order in all_orders(read)}
     for order in kept.values():
@@ -30,7 +32,7 @@ def books_are_whole(read: Reader) -> None:
         assert order.id == entry or order.ticket.quantity == kept[entry].filled, f"protects too much: {order}"
         filled = orders.fills(read, order.id) if order.filled else []
         assert sum((fill.quantity for fill in filled), Decimal(0)) == order.filled <= order.ticket.quantity
-        assert entry == client_id(order.decision, "entry")
+        assert order.is_exit or entry == client_id(order.decision, "entry")
 
 
 def both_sides_agree(read: Reader, view: View) -> None:
@@ -40,7 +42,9 @@ def both_sides_agree(read: Reader, view: View) -> None:
     assert theirs.keys() <= ours.keys(), "at the broker, and not of this desk"
     for id_, order in ours.items():
         assert order.state is not OrderState.APPROVED, f"neither sent nor given up: {order}"
-        if order.state in AT_THE_BROKER:
+        if order.is_here:  # its broker holds it no longer
+            assert id_ not in theirs or theirs[id_].stage is not Stage.WORKING, (order, theirs[id_])
+        elif order.state in AT_THE_BROKER:
             assert theirs[id_].stage is AT_THE_BROKER[order.state], (order, theirs[id_])
         elif id_ in theirs:
             assert theirs[id_].stage is not Stage.WORKING, (order, theirs[id_])

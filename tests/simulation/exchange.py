@@ -175,8 +175,8 @@ class Speaker:
     def _arrive(self, message: broker.Request) -> None:
         exchange, reply_to = self._exchange, message.reply_to
         match message:
-            case broker.Send(ticket):
-                rejects = self._storm.take("exchange") is not None
+            case broker.Send() | broker.Flatten():
+                ticket, rejects = message.ticket, self._storm.take("exchange") is not None
                 _say(exchange.take(ticket, rejects=rejects), message.reply_to)
             case broker.LookUp(client_id):
                 _say(exchange.look_up(client_id), message.reply_to)

@@ -351,7 +351,11 @@ class Venture(Story):
         state = orders.state(read, "paper")[0]
         assert state is not TradingState.HALTED, "sent after HALT"
         assert state is TradingState.ACTIVE or ticket.side is Side.SELL, "raised while REDUCING"
-        guards = [each for each in orders.open_orders(read) if each.is_leg and each.ticket.symbol == ticket.symbol]
+        guards = [
+            each
+            for each in orders.open_orders(read)
+            if each.is_leg and not each.is_here and each.ticket.symbol == ticket.symbol
+        ]
         assert ticket.side is Side.BUY or not guards, f"sold while it is protected: {guards}"
         reserved = sum(each.cash for each in orders.outstanding(read))
         assert self.on_paper or self.hits["delay line"] or reserved <= ledger.cash(read), (

@@ -13,6 +13,7 @@ from messages.broker import (
     Absent,
     ClientId,
     Executed,
+    Flatten,
     Found,
     InForce,
     Kind,
@@ -62,6 +63,7 @@ class Broker:
         keys: Keys | None = None,
         within: float = 5.0,
         seed: int = 0,
+        flattens: bool = False,
     ) -> None:
         self.stub, self.system = stub, TestSystem(seed)
         self.halt: str | None = None
@@ -70,7 +72,13 @@ class Broker:
         self.ref = Ref[Message]("broker")
         there = account or stub.account
         edges = HttpLine(there, keys or stub.keys, within), updates
-        self.system.add(self.ref, lambda me: AlpacaBroker(me, self.ref, self.trading.ref, there, edges, self.halted))
+        told = self.trading.ref
+        self.system.add(
+            self.ref,
+            lambda me: AlpacaBroker(
+                me, self.ref, told, there, edges, self.halted, shut=(lambda: None) if flattens else self.halted
+            ),
+        )
         self.system.start()
 
     def halted(self) -> str | None:
@@ -81,6 +89,10 @@ class Broker:
     def send(self, order: Ticket | None = None) -> Found | Refused:
         probe = Probe[Found | Refused]("send")
         return self._said(Send(order or ticket(), probe), probe)
+
+    def flatten(self) -> Found | Refused:
+        probe = Probe[Found | Refused]("flatten")
+        return self._said(Flatten(OTHER, AAPL, Side.SELL, Decimal("2.5"), probe), probe)
 
     def look_up(self, client_id: str = ID) -> Found | Absent | Refused:
         probe = Probe[Found | Absent | Refused]("look up")

@@ -62,15 +62,19 @@ def silence() -> Silence:
 class Make(Protocol):
     """Another actor on the same stub, without updates; stopped after the test."""
 
-    def __call__(self, *, account: Account | None = None, keys: Keys | None = None, within: float = 5.0) -> Broker: ...
+    def __call__(
+        self, *, account: Account | None = None, keys: Keys | None = None, within: float = 5.0, flattens: bool = False
+    ) -> Broker: ...
 
 
 @pytest.fixture
 def another(stub: Stub) -> Iterator[Make]:
     made = list[Broker]()
 
-    def make(*, account: Account | None = None, keys: Keys | None = None, within: float = 5.0) -> Broker:
-        made.append(Broker(stub, Silence(), account=account, keys=keys, within=within))
+    def make(
+        *, account: Account | None = None, keys: Keys | None = None, within: float = 5.0, flattens: bool = False
+    ) -> Broker:
+        made.append(Broker(stub, Silence(), account=account, keys=keys, within=within, flattens=flattens))
         return made[-1]
 
     yield make

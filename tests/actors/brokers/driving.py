@@ -53,6 +53,7 @@ class Desk:
     at: float = 0.0
     writer: Ref[database.Message] | None = None
     halt: Callable[[], str | None] = lambda: None
+    flattens: bool = False
     told: Probe[Executed] = field(default_factory=lambda: Probe[Executed]("trading"))
 
     def __post_init__(self) -> None:
@@ -69,7 +70,16 @@ class Desk:
 
     def _broker(self, me: Me[Message]) -> PaperBroker:
         writer, opening = self.writer or self.database, lambda: (dict(OPENING), CASH)
-        return PaperBroker(me, writer, self.told.ref, self.read, opening, self._halted, self.costs)
+        return PaperBroker(
+            me,
+            writer,
+            self.told.ref,
+            self.read,
+            opening,
+            self._halted,
+            self.costs,
+            shut=(lambda: None) if self.flattens else self._halted,
+        )
 
     def _halted(self) -> str | None:
         return self.halt()
@@ -77,7 +87,7 @@ class Desk:
     def died(self) -> "Desk":
         """This one was killed at this moment, with all that waits; another is started a second later."""
         at = self.system.clock.monotonic() + 1.0
-        return Desk(self.home, self.costs, self.seed, at, self.writer, self.halt, self.told)
+        return Desk(self.home, self.costs, self.seed, at, self.writer, self.halt, self.flattens, self.told)
 
     def store(self, symbol: str, found: Bars) -> None:
         """These are the symbol's bars from now on."""

@@ -544,6 +544,19 @@ class TestHalt:
         assert stub.count("POST") == 1
         assert isinstance(broker.withdraw(), Found)
 
+    @pytest.mark.parametrize("flattens", [True, False])
+    def test_what_closes_a_position_goes_out_only_where_the_file_means_it(
+        self, stub: Stub, another: Make, flattens: bool
+    ) -> None:
+        broker = another(flattens=flattens)
+        broker.halt = "the file HALT is there"
+
+        refused(broker.send(), "halted")
+        closed = broker.flatten()
+
+        assert isinstance(closed, Found) is flattens
+        assert stub.count("POST") == flattens
+
 
 class TestRealMoney:
     @pytest.fixture

@@ -206,9 +206,9 @@ class Live:
         self.heard = Told()
         self.system, trading, ref = System(hooks=Recorder()), Ref[Executed | LookDue]("trading"), Ref[Message]("broker")
         edges = HttpLine(stub.account, stub.keys, 5.0), Stream(stub.account, stub.keys, (0.01, 0.02))
-        account = stub.account
+        account, open_ = stub.account, lambda: None
         self.system.add(trading, lambda me: self.heard)
-        self.system.add(ref, lambda me: AlpacaBroker(me, ref, trading, account, edges, lambda: None))
+        self.system.add(ref, lambda me: AlpacaBroker(me, ref, trading, account, edges, open_, shut=open_))
         self.system.start(within=30.0)
 
 

@@ -1,9 +1,10 @@
-"""What a broker looks at last."""
+"""What a broker looks at last, and what it holds."""
 
-from actors.brokers.choice import halt
+from actors.brokers.choice import halt, unfit
 from messages.trading import TradingState
 from storage import orders
 from storage.home import Home
+from tests.actors.brokers.broker import ticket
 from tests.actors.trading.staged import Desk, Exchange
 
 
@@ -21,3 +22,12 @@ def test_nothing_is_sent_while_the_file_is_there_or_trading_is_halted_on_disk(ho
     assert (before, reducing) == (None, None)
     assert on_disk == "trading is HALTED: enough"
     assert by_file == home.halted() != on_disk
+
+
+def test_alpaca_takes_a_part_of_a_share_only_without_legs_and_paper_takes_it_with_them() -> None:
+    whole, part = ticket(stop_loss="90", take_profit="120"), ticket(quantity="2.5", stop_loss="90", take_profit="120")
+
+    assert unfit("alpaca")(whole) is None
+    assert "parts of a share in a plain DAY order only" in (unfit("alpaca")(part) or "")
+    assert unfit("alpaca")(ticket(quantity="2.5")) is None
+    assert unfit("paper")(part) is None

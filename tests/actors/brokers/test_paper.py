@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import json
 import random
 from collections.abc import Callable
 from decimal import Decimal
@@ -17,10 +18,11 @@ from actors.brokers.prices import LOOK_AGAIN
 from actors.domain.costs import PRESETS
 from actors.kernel.testing import Probe
 from messages import database
-from messages.addresses import Refused
-from messages.broker import Executed, Found, InForce, Kind, Send, Side, Stage, Ticket
-from messages.database import Write
+from messages.addresses import Ref, Refused
+from messages.broker import ClientId, Executed, Flatten, Found, InForce, Kind, Send, Side, Stage, Ticket
+from messages.database import Statement, Write
 from messages.market import Bars
+from messages.values import Symbol
 from storage import paper
 from storage.home import Home
 from tests.actors.brokers.driving import CASH, Desk, days, fills, flat, held, seen, stages
@@ -252,6 +254,65 @@ def test_what_was_decided_when_the_file_appears_is_not_sent(desk: Desk) -> None:
     assert held(desk.view()) == {"ACME": Decimal("2.5"), "IBM": 40}
     desk.halt = lambda: None
     assert desk.send(ticket(BUY, "5", client_id="x0")).stage is Stage.FILLED
+
+
+@pytest.mark.parametrize("turns", range(14))
+def test_no_order_that_is_decided_on_after_the_file_is_there_is_taken(home: Home, turns: int) -> None:
+    """Whichever step it comes before: what is taken had gone to the writer already, whole batches of it."""
+    written, writer = list[object](), Ref[database.Message]("database")
+    Desk(home).store("ACME", days("2013-02-28", flat(100)))
+    desk = Desk(home, writer=writer)
+
+    def pass_on(message: database.Message) -> bool:
+        assert isinstance(message, Write)
+        for each in message.statements:
+            if isinstance(each, Statement) and "INTO paper_orders" in each.sql:
+                written.extend(json.loads(str(each.values[0])))
+        desk.database.tell(message)
+        return True
+
+    writer.bind(pass_on)
+    probes = [desk.ask(partial(Send, ticket(BUY, "5", client_id=f"x{n}"))) for n in range(4)]
+    for turn in range(turns):
+        if turn == 3:
+            probes += [desk.ask(partial(Send, ticket(BUY, "5", client_id=f"y{n}"))) for n in range(4)]
+        desk.system.turn()
+    decided = len(written)
+
+    desk.halt = lambda: "HALT"
+    desk.system.settle()
+
+    assert len(desk.view().orders) == decided
+    taken = [isinstance(answer, Found) for probe in probes for answer in probe.received]
+    assert (sum(taken), len(taken)) == (decided, len(probes))
+
+
+def flatten(desk: Desk, client_id: str = "f") -> object:
+    return desk.asked(partial(Flatten, ClientId(client_id), Symbol("ACME"), SELL, Decimal("2.5")))
+
+
+def test_what_closes_a_position_is_taken_though_the_file_is_there_where_that_means_it(home: Home) -> None:
+    Desk(home).store("ACME", days("2013-02-28", flat(100)))
+    desk = Desk(home, halt=lambda: "the file HALT is there", flattens=True)
+
+    refused = desk.refused(ticket(SELL, "2.5"))
+    closed = flatten(desk)
+
+    assert refused.code == "halted"
+    assert seen(closed).stage is Stage.FILLED
+    assert held(desk.view()) == {"IBM": 40}
+    assert flatten(desk) == closed  # the same again is the same order
+
+
+def test_elsewhere_it_is_not_taken_either(home: Home) -> None:
+    Desk(home).store("ACME", days("2013-02-28", flat(100)))
+    desk = Desk(home, halt=lambda: "the file HALT is there")
+
+    refused = flatten(desk)
+
+    assert isinstance(refused, Refused)
+    assert refused.code == "halted"
+    assert desk.view().orders == ()
 
 
 # The writer

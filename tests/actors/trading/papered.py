@@ -68,7 +68,8 @@ class Desk:
         judge = Judge(read, TradingTerms(), LOOSE, home.halted, None)
         began, free = partial(ledger.began_with, read), PRESETS["none"]
         self.system.add(self.writer, lambda me: DatabaseWriter(me, home, {}, Operations()), STOP_DESK)
-        self.system.add(self.broker, lambda me: PaperBroker(me, self.writer, self.ref, read, began, home.halted, free))
+        about = self.ref, read, began, home.halted, free
+        self.system.add(self.broker, lambda me: PaperBroker(me, self.writer, *about, shut=home.halted))
         self.system.add(self.ref, lambda me: TradingCoordinator(me, self.writer, self.broker, judge, read), STOP_DESK)
         self.system.start()
 

@@ -60,6 +60,8 @@ class Exchange:
     answers: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
     cash: Decimal = CASH
     held: dict[Symbol, Decimal] = field(default_factory=dict[Symbol, Decimal])
+    unfit: Callable[[Ticket], str | None] = lambda ticket: None
+    looks: int = 0
 
     def fill(self, id_: ClientId, quantity: Decimal | None = None, price: Decimal = Decimal(100)) -> Executed:
         """Fill an order, whole if nothing is said, and say so; nobody is told yet."""
@@ -78,12 +80,16 @@ class Exchange:
             self.orders.setdefault(of, Seen(of, Stage.WORKING, Decimal(0)))
         return Executed(execution, self.orders[id_])
 
+    def end(self, id_: ClientId, stage: Stage) -> None:
+        """What is not filled of an order will not be."""
+        self.orders[id_] = replace(self.orders[id_], stage=stage)
+
 
 class StagedBroker:
     """Speaks for the exchange."""
 
-    def __init__(self, exchange: Exchange, halted: Callable[[], str | None]) -> None:
-        self._exchange, self._halted = exchange, halted
+    def __init__(self, exchange: Exchange, halted: Callable[[], str | None], *, flattens: bool) -> None:
+        self._exchange, self._halted, self._flattens = exchange, halted, flattens
 
     def on_receive(self, message: broker.Request) -> None:
         exchange = self._exchange
@@ -92,8 +98,9 @@ class StagedBroker:
             return
         answer: Callable[[], None]
         match message:
-            case broker.Send(ticket):
-                if (why := self._halted()) is not None:
+            case broker.Send() | broker.Flatten():
+                ticket, passes = message.ticket, self._flattens and isinstance(message, broker.Flatten)
+                if not passes and (why := self._halted()) is not None:
                     message.reply_to.refuse("halted", why)
                     return
                 exchange.sent.append(ticket.client_id)
@@ -109,6 +116,7 @@ class StagedBroker:
                     exchange.orders[client_id] = replace(exchange.orders[client_id], stage=Stage.CANCELLED)
                 answer = partial(self._say, client_id, message.reply_to)
             case broker.Look():
+                exchange.looks += 1
                 held = tuple(Shares(symbol, quantity) for symbol, quantity in exchange.held.items())
                 view = View(tuple(exchange.orders.values()), tuple(exchange.executions), held, exchange.cash)
                 answer = partial(message.reply_to.tell, Viewed(message.reply_to.about, view))
@@ -143,9 +151,9 @@ class Desk:
         self.writer, self.ref = Ref[database.Message]("database"), Ref[Message]("trading")
         self.broker = Ref[broker.Request]("broker")
         self.read = Reader(home.database, self.system.clock.monotonic)
-        judge = Judge(self.read, terms or TradingTerms(), limits or Limits(), home.halted, calendar)
+        judge = Judge(self.read, terms or TradingTerms(), limits or Limits(), home.halted, calendar, exchange.unfit)
         self.system.add(self.writer, lambda me: DatabaseWriter(me, home, {}, Operations()), STOP_DESK)
-        self.system.add(self.broker, lambda me: StagedBroker(exchange, home.halted))
+        self.system.add(self.broker, lambda me: StagedBroker(exchange, home.halted, flattens=judge.flattens))
         self.system.add(
             self.ref, lambda me: TradingCoordinator(me, self.writer, self.broker, judge, self.read), STOP_DESK
         )

@@ -180,7 +180,7 @@ def test_what_goes_to_the_disk_before_a_halt_is_not_sent_after_it(home: Home, se
 
     desk.approve(order.id)
     halt(desk)
-    desk.system.settle()
+    desk.system.advance(1)
 
     if desk.exchange.sent:  # it was earlier
         assert desk.exchange.orders[order.id].stage is Stage.CANCELLED
@@ -220,7 +220,7 @@ def test_orders_that_the_broker_does_not_know_are_not_asked_about_without_end(ho
     halt(desk)
     desk.system.settle(2_000)
 
-    assert "does not know it now" in orders.own_state(desk.read, "paper")[1]
+    assert "does not know it now" in orders.halts(desk.read, "paper")[-1].why
 
 
 def test_the_file_halt_has_what_works_cancelled(home: Home) -> None:

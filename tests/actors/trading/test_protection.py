@@ -1,0 +1,282 @@
+"""Stops and targets that the broker cannot hold are watched here: each sells what it protects, once."""
+
+import random
+from decimal import Decimal
+
+import pytest
+
+from actors.kernel.testing import Probe
+from messages.addresses import Refused
+from messages.broker import ClientId, Kind, Side, Stage, Ticket
+from messages.research import Action
+from messages.trading import Holding, Order, OrderState, Said, TradingState, Withdraw
+from messages.values import CorrelationId
+from storage import ledger, orders
+from storage.home import Home
+from tests.actors.trading.staged import AAPL, Desk, Exchange
+
+TICK = 5 * 60.0
+
+
+def no_legs(ticket: Ticket) -> str | None:
+    """What a broker says that cannot hold a bracket."""
+    return None if ticket.take_profit is ticket.stop_loss is None else "no brackets here"
+
+
+def bought(home: Home, quantity: Decimal | None = None, exchange: Exchange | None = None) -> tuple[Desk, Order]:
+    """21 shares at 100, or as many of them as said, with a stop at 90 and a target at 120 that are watched here."""
+    desk = Desk(home, exchange or Exchange(unfit=no_legs))
+    desk.open()
+    order = desk.stage()
+    desk.approve(order.id)
+    desk.system.settle()
+    desk.ref.tell(desk.exchange.fill(order.id, quantity))
+    desk.system.settle()
+    return desk, desk.order(order.id)
+
+
+def legs(desk: Desk, order: Order) -> dict[str, Order]:
+    found = orders.of_decision(desk.read, order.decision)
+    return {each.id[-2:]: each for each in found if each.is_leg}
+
+
+def sales(desk: Desk, order: Order) -> list[Order]:
+    found = (each for each in orders.of_decision(desk.read, order.decision) if each.is_exit)
+    return sorted(found, key=lambda each: each.staged_at)
+
+
+def test_an_order_whose_legs_the_broker_cannot_hold_goes_without_them_and_they_are_kept_here(home: Home) -> None:
+    desk, order = bought(home, Decimal(3))
+    desk.ref.tell(desk.exchange.fill(order.id, Decimal(2)))
+    desk.reconcile()
+
+    sent, kept = desk.exchange.tickets[order.id], legs(desk, order)
+
+    assert (sent.take_profit, sent.stop_loss, order.ticket.stop_loss, order.watched) == (None, None, Decimal(90), True)
+    assert {name: (leg.ticket.quantity, leg.is_here) for name, leg in kept.items()} == {
+        "sl": (Decimal(5), True),
+        "tp": (Decimal(5), True),
+    }
+    assert orders.state(desk.read, "paper") == (TradingState.ACTIVE, "")
+    assert list(desk.exchange.orders) == [order.id]
+
+
+def test_an_order_that_the_broker_holds_as_it_is_goes_whole(home: Home) -> None:
+    desk, order = bought(home, exchange=Exchange())
+
+    assert desk.exchange.tickets[order.id] == order.ticket
+    assert not order.watched
+
+
+@pytest.mark.parametrize(("price", "by"), [(90.0, "stop"), (85.0, "stop"), (120.0, "target"), (130.0, "target")])
+def test_a_price_at_a_leg_sells_what_it_protects_once(home: Home, price: float, by: str) -> None:
+    desk, order = bought(home)
+    desk.prices(price)
+
+    desk.reconcile()
+    desk.reconcile()
+    desk.system.advance(2 * TICK)
+    [sale] = sales(desk, order)
+    working = sale.state
+    desk.ref.tell(desk.exchange.fill(sale.id, price=Decimal(price)))
+    desk.system.advance(TICK)
+
+    assert (sale.ticket.side, sale.ticket.kind, sale.ticket.quantity) == (Side.SELL, Kind.MARKET, order.ticket.quantity)
+    assert (working, sale.approved_by) == (OrderState.WORKING, by)
+    assert desk.exchange.sent == [order.id, sale.id]
+    assert ledger.held(desk.read) == []
+    assert {leg.state for leg in legs(desk, order).values()} == {OrderState.CANCELLED}
+    desk.agree()
+
+
+def test_a_price_between_them_sells_nothing(home: Home) -> None:
+    desk, order = bought(home)
+    desk.prices(90.5)
+
+    desk.system.advance(3 * TICK)
+
+    assert sales(desk, order) == []
+    assert {leg.state for leg in legs(desk, order).values()} == {OrderState.WORKING}
+
+
+def test_what_was_reached_once_is_sold_to_the_end_though_the_price_recovers(home: Home) -> None:
+    desk, order = bought(home)
+    desk.prices(89.0)
+    desk.reconcile()
+    [first] = sales(desk, order)
+    desk.ref.tell(desk.exchange.fill(first.id, Decimal(4)))
+    desk.system.settle()
+    desk.exchange.end(first.id, Stage.EXPIRED)
+    desk.prices(100.0)
+
+    desk.system.advance(3 * TICK)
+
+    assert [sale.ticket.quantity for sale in sales(desk, order)] == [order.filled, order.filled - 4]
+
+
+def test_a_stop_that_is_reached_amid_the_purchase_ends_the_purchase_first(home: Home) -> None:
+    desk, order = bought(home, Decimal(3))
+    desk.prices(89.0)
+
+    desk.system.advance(TICK)
+
+    assert desk.exchange.orders[order.id].stage is Stage.CANCELLED
+    assert [sale.ticket.quantity for sale in sales(desk, order)] == [Decimal(3)]
+
+
+def test_legs_are_dropped_when_the_position_is_sold_on_a_recommendation(home: Home) -> None:
+    desk, order = bought(home)
+
+    sale = desk.stage(Action.SELL, CorrelationId("d" * 32))
+    desk.approve(sale.id)
+    desk.system.settle()
+    desk.prices(80.0)
+    desk.ref.tell(desk.exchange.fill(sale.id))
+    desk.system.advance(2 * TICK)
+
+    assert {leg.state for leg in legs(desk, order).values()} == {OrderState.CANCELLED}
+    assert desk.exchange.sent == [order.id, sale.id]
+    assert ledger.held(desk.read) == []
+    desk.agree()
+
+
+def test_no_more_is_sold_than_is_held(home: Home) -> None:
+    desk, order = bought(home)
+    desk.keep(*orders.set_state("all", TradingState.HALTED, "enough", 1, flatten=True))
+    desk.system.advance(TICK)
+    [closing] = [each for each in orders.newest(desk.read, 10) if each.flattens]
+    desk.ref.tell(desk.exchange.fill(closing.id))
+    desk.system.settle()
+    desk.keep(*orders.set_state("all", TradingState.ACTIVE, "go on", 1))
+    desk.prices(80.0)
+
+    desk.system.advance(2 * TICK)
+
+    assert sales(desk, order) == []
+    assert {leg.state for leg in legs(desk, order).values()} == {OrderState.CANCELLED}
+    desk.agree()
+
+
+def test_while_trading_is_halted_nothing_is_sold_and_what_is_watched_is_watched_again_afterwards(home: Home) -> None:
+    desk, order = bought(home)
+    home.halt.touch()
+    desk.prices(80.0)
+    desk.system.advance(2 * TICK)
+    halted = sales(desk, order)
+
+    home.halt.unlink()
+    desk.system.advance(2 * TICK)
+
+    assert halted == []
+    assert [sale.state for sale in sales(desk, order)] == [OrderState.WORKING]
+
+
+def test_a_person_can_cancel_a_leg_that_is_watched(home: Home) -> None:
+    desk, order = bought(home)
+    probe, stop = Probe[Said | Refused](), legs(desk, order)["sl"]
+
+    desk.ref.tell(Withdraw(stop.id, probe))
+    desk.system.settle()
+    desk.prices(80.0)
+    desk.system.advance(2 * TICK)
+
+    assert probe.received == [Said(f"order {stop.id} is cancelled at paper")]
+    assert sales(desk, order) == []
+
+
+def test_a_leg_that_its_broker_holds_no_longer_is_watched_here(home: Home) -> None:
+    desk, order = bought(home, exchange=Exchange())
+    for leg in legs(desk, order).values():
+        desk.exchange.end(leg.id, Stage.EXPIRED)
+    desk.reconcile()
+    watched = [leg.is_here for leg in legs(desk, order).values()]
+    desk.prices(89.0)
+
+    desk.system.advance(TICK)
+
+    assert watched == [True, True]
+    assert [note.what for note in orders.journal(desk.read, f"{order.id}-sl")] == ["working", "watched"]
+    assert [sale.state for sale in sales(desk, order)] == [OrderState.WORKING]
+
+
+def test_a_halt_cancels_legs_at_the_broker_and_after_it_they_are_watched_here(home: Home) -> None:
+    desk, order = bought(home, exchange=Exchange())
+    home.halt.touch()
+    desk.system.advance(TICK)
+    at_broker = {desk.exchange.orders[leg.id].stage for leg in legs(desk, order).values()}
+    desk.prices(89.0)
+    desk.system.advance(TICK)
+    halted = sales(desk, order)
+    home.halt.unlink()
+
+    desk.system.advance(2 * TICK)
+
+    assert (at_broker, halted) == ({Stage.CANCELLED}, [])
+    assert [(sale.approved_by, sale.ticket.quantity) for sale in sales(desk, order)] == [("stop", order.filled)]
+
+
+def test_a_target_that_was_filled_leaves_no_stop_behind(home: Home) -> None:
+    desk, order = bought(home, exchange=Exchange())
+    target, stop = (legs(desk, order)[name] for name in ("tp", "sl"))
+    desk.exchange.tickets[target.id] = target.ticket
+    desk.ref.tell(desk.exchange.fill(target.id))
+    desk.exchange.end(stop.id, Stage.CANCELLED)
+    home.halt.touch()
+    desk.system.advance(2 * TICK)
+    home.halt.unlink()
+    desk.prices(80.0)
+    desk.system.advance(2 * TICK)
+
+    assert desk.order(stop.id).state is OrderState.CANCELLED
+    assert sales(desk, order) == []
+    desk.agree()
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_whatever_is_lost_and_whenever_the_desk_ends_a_stop_sells_once(home: Home, seed: int) -> None:
+    chance = random.Random(seed)
+    desk, order = bought(home)
+    exchange = desk.exchange
+    exchange.faults = [chance.choice(["kind", "deaf", "mute", "reject"]) for _ in range(chance.randrange(4))]
+    desk.prices(89.0)
+    for life in range(chance.randrange(1, 5)):
+        desk = Desk(home, exchange, seed=seed * 100 + life)
+        desk.system.advance(0.1)
+        for _ in range(chance.randrange(40)):
+            desk.system.turn()
+        work(desk, chance)
+    for _ in range(30):
+        if not exchange.held[AAPL]:
+            break
+        desk.system.advance(TICK)
+        work(desk, chance)
+    desk.system.advance(TICK)
+
+    assert exchange.held[AAPL] == 0, seed
+    assert sum(sale.filled for sale in sales(desk, order)) == order.filled
+    assert {leg.state for leg in legs(desk, order).values()} == {OrderState.CANCELLED}
+    desk.agree()
+
+
+def work(desk: Desk, chance: random.Random) -> None:
+    """The exchange fills some of what works there."""
+    for id_, seen in tuple(desk.exchange.orders.items()):
+        if seen.stage is Stage.WORKING and chance.random() < 0.5:
+            left = desk.exchange.tickets[id_].quantity - seen.filled
+            desk.ref.tell(desk.exchange.fill(ClientId(id_), min(Decimal(8), left)))
+
+
+def test_a_holding_that_was_there_before_is_not_sold_by_a_stop(home: Home) -> None:
+    desk = Desk(home, Exchange(unfit=no_legs))
+    desk.open(Holding(AAPL, Decimal(10), Decimal(50), None))
+    order = desk.stage()
+    desk.approve(order.id)
+    desk.system.settle()
+    desk.ref.tell(desk.exchange.fill(order.id))
+    desk.system.settle()
+    desk.prices(89.0)
+    desk.reconcile()
+
+    [sale] = sales(desk, order)
+
+    assert sale.ticket.quantity == order.ticket.quantity
