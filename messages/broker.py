@@ -107,14 +107,47 @@ class Shares:
     quantity: Decimal
 
 
+class Cause(StrEnum):
+    """Why cash or shares have moved without an order. SPLIT moves shares alone, UNKNOWN whatever it says."""
+
+    FEE = "fee"
+    DIVIDEND = "dividend"
+    INTEREST = "interest"
+    TRANSFER = "transfer"
+    SPLIT = "split"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What has moved an account without an order: `amount` of cash and `shares`, below zero where they have gone.
+
+    `name` is what the broker calls it, `id` is its own there. `session` is the day it counts for, `at` when it was
+    booked there.
+    """
+
+    cause: Cause
+    id: str
+    name: str
+    symbol: Symbol | None
+    amount: Decimal
+    shares: Decimal
+    session: dt.date
+    at: int
+
+
 @dataclass(frozen=True, slots=True)
 class View:
-    """All that a broker says of an account: its open orders and those ended lately, what was executed, what is held."""
+    """All that a broker says of an account: its open orders and those ended lately, what was executed, what is held.
+
+    `activities` are what else has moved it; none where a broker takes all it takes with the executions.
+    """
 
     orders: tuple[Seen, ...]
     executions: tuple[Execution, ...]
     positions: tuple[Shares, ...]
     cash: Decimal
+    activities: tuple[Activity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +202,10 @@ class Withdraw:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Say all there is of the account; of executions those from `since` on, UTC in microseconds."""
+    """Say all there is of the account; of executions those from `since` on, UTC in microseconds.
+
+    Activities may be older: they are booked days after the session that they count for.
+    """
 
     since: int
     reply_to: ReplyTo[Viewed | Refused]

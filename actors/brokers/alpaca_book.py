@@ -1,12 +1,14 @@
 """What Alpaca knows of an account, asked for in pages and put together; nothing is taken that does not fit together."""
 
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, TypeVar
 
 from actors.brokers import alpaca_replies as replies
 from actors.brokers.alpaca_line import Declined, Line, Unanswered
-from actors.brokers.alpaca_replies import Fill, Placed, Rubbish, placed, stamp
-from messages.broker import ClientId, Execution, Stage, View
+from actors.brokers.alpaca_replies import Fill, Placed, Raw, Rubbish, placed, stamp
+from messages.broker import Activity, ClientId, Execution, Stage, View
+
+T = TypeVar("T", Fill, Activity)
 
 DAY: Final = 86_400_000_000
 """Microseconds."""
@@ -14,6 +16,8 @@ GTC: Final = 91 * DAY
 """No order works there for longer: Alpaca ends GTC after 90 days. So whatever still works was sent within this."""
 PAGE, FILLS, PAGES = 500, 100, 200
 """Orders and executions in one answer, and answers that are asked for at most."""
+LATE: Final = 45 * DAY
+"""How long after the day that it counts for an activity may be booked; they are listed by that day."""
 LONGEST: Final = 60_000_000
 """Microseconds in which all that one question takes must be listed."""
 LOOKS: Final = 3
@@ -62,17 +66,18 @@ class Book:
 
     def view(self, since: int) -> View:
         """Orders, positions and cash as of one moment: nothing was executed between the first and the last request."""
-        fills = self.fills(since)
+        fills, moved = self.fills(since), self.activities(since)
         for _ in range(LOOKS):
             orders = self.orders(since)
             positions = tuple(replies.shares(self._line.checked("Position", one)) for one in self._list("/positions"))
             cash = replies.cash(self._line.checked("TradeAccount", self._line.ask("GET", "/account")))
-            before, fills = fills, self.fills(since)
-            if fills.keys() == before.keys():
+            before, fills, moved = (fills.keys(), moved), self.fills(since), self.activities(since)
+            if (fills.keys(), moved) == before:
                 executions = tuple(one.of(self.name(one.order_id)) for one in fills.values())
                 _sound(orders, executions)
                 ended_lately = (one for one in orders if one.order.stage is Stage.WORKING or one.updated >= since)
-                return View(tuple(one.order for one in ended_lately), executions, positions, cash)
+                seen = tuple(one.order for one in ended_lately)
+                return View(seen, executions, positions, cash, tuple(moved.values()))
         raise Unanswered("unknown", f"orders were executed each of {LOOKS} times that the account was looked at", 1.0)
 
     def orders(self, since: int) -> list[Placed]:
@@ -101,19 +106,32 @@ class Book:
 
     def fills(self, since: int) -> dict[str, Fill]:
         """Executions from then on, by id; one that is told twice is one."""
-        met, asked = dict[str, Fill](), dict[str, object]({"direction": "asc", "page_size": FILLS})
-        asked["after"] = stamp(since - 1_000_000)  # exclusive there, and of an unknown fineness
+        asked: dict[str, object] = {"after": stamp(since - 1_000_000)}  # exclusive there, and of an unknown fineness
+        met = self._activities("/account/activities/FILL", asked, "execution", replies.fill)
+        return {one.id: one for one in met.values() if one.at >= since}
+
+    def activities(self, since: int) -> dict[str, Activity]:
+        """What else has moved cash or shares, by id: all that may have been booked from then on, and some before."""
+        asked: dict[str, object] = {"category": "non_trade_activity", "after": stamp(since - LATE)}
+        return self._activities("/account/activities", asked, "activity", replies.activity)
+
+    def _activities(
+        self, path: str, asked: dict[str, object], what: str, read: Callable[[Raw], T | None]
+    ) -> dict[str, T]:
+        """By id; one that is told twice is one."""
+        met = dict[str, T]()
+        asked |= {"direction": "asc", "page_size": FILLS}
         for _ in range(PAGES):
-            page = [replies.fill(replies.record(one)) for one in self._list("/account/activities/FILL", asked)]
-            for one in page:
+            page = [replies.record(one) for one in self._list(path, asked)]
+            for one in filter(None, map(read, page)):
                 if met.setdefault(one.id, one) != one:
-                    raise Rubbish(f"Alpaca: execution {one.id} is told twice, and differently")
+                    raise Rubbish(f"Alpaca: {what} {one.id} is told twice, and differently")
             if len(page) < FILLS:
-                return {one.id: one for one in met.values() if one.at >= since}
-            if asked.get("page_token") == page[-1].id:
+                return met
+            if asked.get("page_token") == page[-1].get("id"):
                 break
-            asked["page_token"] = page[-1].id
-        raise Rubbish(f"Alpaca: the list of executions does not end after {len(met)}")
+            asked["page_token"] = page[-1].get("id")
+        raise Rubbish(f"Alpaca: the list of {path} does not end after {len(met)}")
 
     def _list(self, path: str, asked: dict[str, object] | None = None) -> Iterator[object]:
         if self._utc() > self._until:

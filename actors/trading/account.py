@@ -2,12 +2,14 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
 from actors.domain.lots import matched
 from actors.kernel.me import Me
+from actors.trading import activities
+from actors.trading.activities import CannotBe, Due, Statements
 from actors.trading.books import Books, pass_on
 from actors.trading.judging import Judge
 from messages import broker
@@ -15,6 +17,7 @@ from messages.addresses import Ref, Refused, ReplyTo
 from messages.broker import ClientId, Execution, Look, LookUp, Seen, Send, Side, Stage, View
 from messages.tasks import Finished, Run
 from messages.trading import Order, OrderState, TradingState
+from messages.values import OutOfRange
 from storage import ledger, orders
 from storage.connections import Reader
 
@@ -42,10 +45,14 @@ class Sent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Looked:
-    """A look at the whole account, for this task if it is one; so many fills had been booked when it was asked for."""
+    """A look at the whole account, for this task if it is one.
+
+    So many fills had been booked when it was asked for, and the books had been opened then; 0 if they were not.
+    """
 
     run: Run | None
     booked: int
+    opened: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,30 +204,81 @@ class Account:
     # The broker's view and ours
 
     def look(self, run: Run | None) -> None:
-        """Have the broker say all there is."""
-        since = max(0, orders.last_fill(self._read, self._judge.broker) - OVERLAP)
-        looked = Looked(run, self._bookings)
+        """Have the broker say all there is; what was executed before the books were opened is in the opening."""
+        name = self._judge.broker
+        opened = ledger.opened_at(self._read, name)
+        since = max(opened, orders.last_fill(self._read, name) - OVERLAP)
+        looked = Looked(run, self._bookings, opened)
         self._to.tell(Look(since, self._me.reply_to(looked, of=self._to, within=ANSWER_WITHIN)))
 
     def viewed(self, looked: Looked, view: View) -> None:
-        """Adopt what is ours and was not known, look up what the broker does not mention, then compare."""
-        quiet = self._bookings == looked.booked
+        """Adopt what is ours and was not known, look up what the broker does not mention, then compare.
+
+        What was executed from a split's session on is in other shares, and is booked after it.
+        """
+        if (opened := ledger.opened_at(self._read, self._judge.broker)) != looked.opened:
+            self.look(looked.run)  # of what was said some is part of the opening, and nothing says what
+            return
+        if not opened:
+            self._looked(looked)
+            return
+        quiet, due = self._bookings == looked.booked, activities.due(self._read, self._judge.broker, view)
         for execution in view.executions:
-            self.book(execution)
-        booked = self._bookings if quiet else -1
+            if not due.splits or execution.session < due.splits[0].session:
+                self.book(execution)
+        looked = replace(looked, booked=self._bookings if quiet else -1)
+        if due.splits:
+            self._when_booked(looked, lambda: self._split(looked, view, due))
+            return
         for seen in view.orders:
             self.see(seen.client_id, seen)
         mentioned = {seen.client_id for seen in view.orders}
         for order in orders.open_orders(self._read):
             if order.state is OrderState.WORKING and order.id not in mentioned and order.id not in self._books.busy:
                 self._ask(order, partial(LookUp, order.id), partial(self.see, order.id))
-        self._books.write((), lambda rows: self._compare(looked, view, booked), partial(self.not_viewed, looked))
+        made = partial(activities.book_cash, due.cash, self._judge.broker, self._me.clock.utc())
+        self._adopt(looked, made, lambda looked: self._compare(looked, view, due))
 
-    def _compare(self, looked: Looked, view: View, booked: int) -> None:
+    def _split(self, looked: Looked, view: View, due: Due) -> None:
+        made = partial(activities.book_splits, self._read, due.splits, self._judge.broker, self._me.clock.utc())
+        self._adopt(looked, made, lambda looked: self.viewed(looked, view))
+
+    def _when_booked(self, looked: Looked, then: Callable[[], None]) -> None:
+        """When all executions that are known are on disk, and so how the lots stand."""
+        if self._booking or self._sold:
+            again = partial(self._when_booked, looked, then)
+            self._books.write((), lambda rows: again(), partial(self.not_viewed, looked))
+        else:
+            then()
+
+    def _adopt(self, looked: Looked, make: Callable[[], Statements], then: Callable[[Looked], None]) -> None:
+        """Book what the broker has moved by itself; what cannot be booked halts trading."""
+        try:
+            statements = make()
+        except (CannotBe, OutOfRange) as no:
+            self.halt(f"reconciliation: {no}")
+            self._looked(looked)
+            return
+        if statements:  # a look that was asked for before has not seen it
+            quiet = self._bookings == looked.booked
+            self._bookings += 1
+            looked = replace(looked, booked=self._bookings if quiet else -1)
+
+        def refused(why: Refused) -> None:
+            if why.code == "statement":
+                self.halt(f"reconciliation: what {self._judge.broker} has moved cannot be booked: {why.sentence}")
+            self.not_viewed(looked, why)
+
+        self._books.write(statements, lambda rows: then(looked), refused)
+
+    def _compare(self, looked: Looked, view: View, due: Due) -> None:
         """If nothing else was booked since it was asked for, both agree to the last share and cent."""
-        quiet = self._bookings == booked and not self._sold
+        quiet = self._bookings == looked.booked and not self._sold
         if quiet and (difference := self._judge.difference(view)) is not None:
-            self.halt(difference)
+            self.halt("; ".join((difference, *map(activities.not_understood, due.unknown[-3:]))))
+        self._looked(looked)
+
+    def _looked(self, looked: Looked) -> None:
         if looked.run is not None:
             looked.run.reply_to.tell(Finished(looked.run.lease, ()))
 

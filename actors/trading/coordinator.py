@@ -1,10 +1,11 @@
 """The trading coordinator: the only one to write ledger and orders."""
 
 from functools import partial
-from typing import Any, Final, assert_never
+from typing import Any, assert_never
 
 from actors.kernel.me import Me
 from actors.trading.account import Account, Looked, Resolve, Sent
+from actors.trading.activities import UNASKED
 from actors.trading.books import Books, Kept, Returned, pass_on
 from actors.trading.judging import Judge
 from messages import broker, database, trading
@@ -25,12 +26,9 @@ from messages.trading import (
     TradingState,
     Withdraw,
 )
-from messages.values import CorrelationId, OutOfRange
+from messages.values import OutOfRange
 from storage import ledger, mandates, orders
 from storage.connections import Reader, typed
-
-SETTLING: Final = CorrelationId("0" * 32)
-"""What settlements belong to, which nobody has asked for."""
 
 
 class _Tick:
@@ -221,7 +219,7 @@ class TradingCoordinator:
                 self._books.move(order, OrderState.EXPIRED, "nobody has approved it in time", lambda: None)
         today, equity = self._judge.today, self._judge.equity()
         if today is not None and equity > 0:  # before anything is imported there is nothing to lose
-            settle = ledger.settle(self._judge.broker, today, SETTLING, now)
+            settle = ledger.settle(self._judge.broker, today, UNASKED, now)
             self._books.write((settle, orders.note_day(today, equity)), lambda rows: self._watch())
         self._account.look(None)
 

@@ -20,7 +20,7 @@ class Exchange:
     def __init__(self) -> None:
         self.now = dt.datetime(2013, 3, 1, 15, tzinfo=dt.UTC)
         self.orders = list[Json]()
-        self.activities = list[Json]()
+        self.activities, self.moves = list[Json](), list[Json]()
         self.positions = dict[str, Decimal]()
         self.cash = Decimal(100_000)
         self.number = "PASTUB"
@@ -53,6 +53,19 @@ class Exchange:
             activity = shapes.fill(self._made, order, quantity, price, str(left), self.now + shift)
             self.activities.append(activity)
             return activity, json.loads(json.dumps(order))
+
+    def move(self, name: str, amount: str = "0", days_late: int = 0, **more: str) -> Json:
+        """Move cash, and of a split shares, without an order: the activity, which others may be listed before."""
+        with self._lock:
+            self.now += _SECOND
+            self.cash += Decimal(amount)
+            if name == "SPLIT":
+                self.positions[more["symbol"]] += Decimal(more["qty"])
+            self._made += 1
+            day = (self.now - dt.timedelta(days=days_late)).date()
+            activity = shapes.moved(self._made, name, amount, day, self.now, **more)
+            self.moves = sorted([*self.moves, activity], key=lambda one: one["id"])
+            return activity
 
     def end(self, client_id: str, status: str) -> Json:
         """An order ends unfilled; a copy of it."""
@@ -92,6 +105,8 @@ class Exchange:
                 return 204, None
             case "GET", ["account", "activities", "FILL"]:
                 return 200, self._activities(told)
+            case "GET", ["account", "activities"]:
+                return 200, self._moved(told)
             case "GET", ["positions"]:
                 return 200, [shapes.position(symbol, str(held)) for symbol, held in self.positions.items() if held]
             case "GET", ["account"]:
@@ -136,7 +151,15 @@ class Exchange:
     def _activities(self, told: Json) -> list[Json]:
         after = dt.datetime.fromisoformat(told["after"])
         listed = self.activities[: len(self.activities) - self.unlisted]
-        found = [one for one in listed if dt.datetime.fromisoformat(one["transaction_time"]) > after]
-        ids = [one["id"] for one in found]
-        begin = ids.index(told["page_token"]) + 1 if "page_token" in told else 0
-        return found[begin : begin + int(told["page_size"])]
+        return _page([one for one in listed if dt.datetime.fromisoformat(one["transaction_time"]) > after], told)
+
+    def _moved(self, told: Json) -> list[Json]:
+        assert (told["category"], told["direction"]) == ("non_trade_activity", "asc")
+        after = dt.datetime.fromisoformat(told["after"]).date().isoformat()
+        return _page([one for one in self.moves if one["date"] > after], told)
+
+
+def _page(found: list[Json], told: Json) -> list[Json]:
+    ids = [one["id"] for one in found]
+    begin = ids.index(told["page_token"]) + 1 if "page_token" in told else 0
+    return found[begin : begin + int(told["page_size"])]

@@ -17,6 +17,7 @@ from messages import broker, database
 from messages.addresses import Ref, Refused, ReplyTo
 from messages.broker import (
     Absent,
+    Activity,
     ClientId,
     Executed,
     Execution,
@@ -42,6 +43,8 @@ from tests.actors.domain import making
 AAPL: Final = Symbol("AAPL")
 ROUND: Final = CorrelationId("c" * 32)
 CASH: Final = Decimal(100_000)
+SOON: Final = int(dt.datetime(2013, 4, 1, tzinfo=dt.UTC).timestamp()) * 1_000_000
+"""After whatever a test's clock shows, in microseconds: when executions are."""
 
 
 @dataclass
@@ -58,13 +61,25 @@ class Exchange:
     faults: list[str] = field(default_factory=list[str])
     cash: Decimal = CASH
     held: dict[Symbol, Decimal] = field(default_factory=dict[Symbol, Decimal])
+    activities: list[Activity] = field(default_factory=list[Activity])
+    looking: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
+    """What happens right before the next looks."""
+
+    def move(self, activity: Activity) -> None:
+        """Cash or shares move without an order."""
+        self.activities.append(activity)
+        self.cash += activity.amount
+        if activity.symbol is not None:
+            self.held[activity.symbol] = self.held.get(activity.symbol, Decimal(0)) + activity.shares
 
     def fill(self, id_: ClientId, quantity: Decimal | None = None, price: Decimal = Decimal(100)) -> Executed:
         """Fill an order, whole if nothing is said, and say so; nobody is told yet."""
         ticket, seen = self.tickets[id_], self.orders[id_]
         part = ticket.quantity - seen.filled if quantity is None else quantity
         number, session = len(self.executions) + 1, dt.date(2013, 3, 1)
-        execution = Execution(id_, f"e{number}", ticket.symbol, ticket.side, part, price, Decimal(1), session, number)
+        execution = Execution(
+            id_, f"e{number}", ticket.symbol, ticket.side, part, price, Decimal(1), session, SOON + number
+        )
         self.executions.append(execution)
         whole = seen.filled + part >= ticket.quantity
         self.orders[id_] = Seen(id_, Stage.FILLED if whole else Stage.WORKING, seen.filled + part)
@@ -106,9 +121,13 @@ class StagedBroker:
                 if client_id in exchange.orders and exchange.orders[client_id].stage is Stage.WORKING:
                     exchange.orders[client_id] = replace(exchange.orders[client_id], stage=Stage.CANCELLED)
                 answer = partial(self._say, client_id, message.reply_to)
-            case broker.Look():
+            case broker.Look(since):
+                if exchange.looking:
+                    exchange.looking.pop(0)()
                 held = tuple(Shares(symbol, quantity) for symbol, quantity in exchange.held.items())
-                view = View(tuple(exchange.orders.values()), tuple(exchange.executions), held, exchange.cash)
+                executions = tuple(each for each in exchange.executions if each.at >= since)
+                known = tuple(exchange.orders.values()), executions, held
+                view = View(*known, exchange.cash, tuple(exchange.activities))
                 answer = partial(message.reply_to.tell, Viewed(message.reply_to.about, view))
             case _:
                 assert_never(message)
