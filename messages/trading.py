@@ -29,6 +29,7 @@ class TradingTerms:
     A call of an analyst that is not among `analysts` is shown, not staged. A BUY raises to `target_weight`, a share of
     the equity; a difference of `band` of it or less is left alone. Of the equity `risk_per_trade` may be lost between
     price and stop, and `volume_share` of a session's volume may be ours. `costs` names the paper broker's preset.
+    `account` is there where `money` is real: the one account that is meant.
     """
 
     analysts: tuple[Literal["claude", "rules"], ...] = ("claude",)
@@ -42,6 +43,13 @@ class TradingTerms:
     risk_per_trade: Decimal = Decimal("0.01")
     url_override: str = ""
     stream_override: str = ""
+    money: Literal["paper", "real"] = "paper"
+    account: str = ""
+
+    @property
+    def real_money(self) -> str | None:
+        """The account whose real money is traded; None on paper."""
+        return self.account if self.money == "real" else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,6 +219,7 @@ class AlpacaBroker:
             if self._me.clock.utc() < self._gate:
                 raise Unanswered("limited", "too many requests")
             self._book.begin()
+            self._recognise()
             for one in self._book.fills(self._since - OVERLAP).values():
                 if one.id not in self._told:
                     name = self._book.name(one.order_id)

@@ -35,7 +35,7 @@ class Access:
     """Handed to the console and to the command line; `prices` is sample or csv, `watch` what a person has named.
 
     `asking` says how Claude is asked, and for how much; `operations` how the writer is,
-    `backups` how many of them are kept, `broker` where orders go.
+    `backups` how many of them are kept, `broker` where orders go, `real_money` the account if that is what is traded.
     """
 
     system: System
@@ -51,6 +51,7 @@ class Access:
     operations: Operations = field(default_factory=Operations)
     backups: int = 7
     broker: str = "paper"
+    real_money: str | None = None
 
     def ask(self, _kind: type[R], ref: Ref[M], make: Callable[[ReplyTo[R | Refused]], M]) -> R:
         """Tell `make(reply_to)` and wait for an answer of this kind. Raises DeskRefused."""

@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from actors.console import asking, backups, claude, queues, rounds, talking, trading, views
+from actors.console import asking, backups, claude, queues, real_money, rounds, talking, trading, views
 from actors.console.access import Access, DeskFailed, DeskRefused
 from actors.console.asking import Mode
 from actors.console.encoding import encoded
@@ -70,7 +70,8 @@ def application(access: Access, home: Home) -> Starlette:
         actors = tuple(
             views.ActorState(each.actor, each.state.value, each.waiting, each.cause) for each in access.system.observe()
         )
-        return views.status(access.read, str(home.path), source, os.getpid(), actors, access.operations.held)
+        more = access.operations.held, access.real_money
+        return views.status(access.read, str(home.path), source, os.getpid(), actors, *more)
 
     def list_tasks(request: Request, body: bytes) -> object:
         limit = request.query_params.get("limit", "20")
@@ -127,7 +128,8 @@ def application(access: Access, home: Home) -> Starlette:
         return backups.begin(access)
 
     def list_orders(request: Request, body: bytes) -> object:
-        return trading.trading(access.read, access.broker, 100, home.halted())
+        halted = real_money.halted(home, access.real_money, access.system.clock.utc())
+        return trading.trading(access.read, access.broker, 100, halted, access.real_money)
 
     def saying(what: trading.What) -> Callable[[Request, bytes], object]:
         return lambda request, body: trading.say(

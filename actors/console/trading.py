@@ -68,21 +68,26 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class WhyOrder:
-    """The whole chain: the recommendation, the order, what happened to it, and what was executed."""
+    """The whole chain: the recommendation, the order, what happened to it, and what was executed.
+
+    `real_money` is the account whose money is traded, where it is not paper.
+    """
 
     order: Order
     journal: tuple[Note, ...]
     fills: tuple[Execution, ...]
     recommendation: Why
+    real_money: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Trading:
-    """Whether trading goes on, and the newest orders."""
+    """Whether trading goes on, and the newest orders; `real_money` is the account, where it is not paper."""
 
     state: TradingState
     why: str
     orders: tuple[Order, ...]
+    real_money: str | None
 
 
 def say(access: Access, what: What, of: str, reason: str = "") -> Said:
@@ -173,14 +178,14 @@ def is_order(read: Reader, of: str) -> bool:
     return len(wanted) >= SHORTEST and bool(orders.starting_with(read, wanted))
 
 
-def trading(read: Reader, broker: str, limit: int, halted: str | None) -> Trading:
+def trading(read: Reader, broker: str, limit: int, halted: str | None, real_money: str | None) -> Trading:
     """What `run.py orders` shows; the file HALT holds whatever the database says."""
     state, sentence = (TradingState.HALTED, halted) if halted else orders.state(read, broker)
-    return Trading(state, sentence, tuple(orders.newest(read, limit)))
+    return Trading(state, sentence, tuple(orders.newest(read, limit)), real_money)
 
 
-def why_order(read: Reader, of: str, source: str) -> WhyOrder:
+def why_order(read: Reader, of: str, source: str, real_money: str | None) -> WhyOrder:
     """How this order came about, and what became of it. Raises NotFound."""
     order = find(read, of)
     journal, fills = orders.journal(read, order.id), orders.fills(read, order.id)
-    return WhyOrder(order, tuple(journal), tuple(fills), why(read, order.decision, source))
+    return WhyOrder(order, tuple(journal), tuple(fills), why(read, order.decision, source), real_money)

@@ -40,7 +40,10 @@ class QueueState:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A desk at a glance; `pid` and `actors` only of one that runs. `held` says why nothing is committed, if so."""
+    """A desk at a glance; `pid` and `actors` only of one that runs. `held` says why nothing is committed, if so.
+
+    `real_money` is the account whose money is traded, where it is not paper.
+    """
 
     home: str
     source: str
@@ -48,6 +51,7 @@ class Status:
     queues: tuple[QueueState, ...]
     actors: tuple[ActorState, ...]
     held: str | None = None
+    real_money: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ def status(
     pid: int | None = None,
     actors: tuple[ActorState, ...] = (),
     held: str | None = None,
+    real_money: str | None = None,
 ) -> Status:
     """The desk at a glance."""
     with read.snapshot() as at:
@@ -83,7 +88,7 @@ def status(
     for (queue, state), count in counts.items():
         queues.setdefault(queue, {})[state] = count
     states = (QueueState(each, queues.get(each, {}), each in paused) for each in sorted({*queues, *paused}))
-    return Status(home, source, pid, tuple(states), actors, held)
+    return Status(home, source, pid, tuple(states), actors, held, real_money)
 
 
 def why(read: Reader, id_: str, source: str) -> Why:
