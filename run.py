@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal
 import typer
 
 from actors import process
-from actors.commands import approve, cancel, halt, mandate, orders, real_money, reject, resume
+from actors.commands import amend, approve, cancel, halt, mandate, orders, real_money, reject, resume
 from actors.console.lots_command import lots
 from actors.console.options import HomeOption, JsonOption, home_of
 from actors.console.performance_command import performance
@@ -359,7 +359,7 @@ def grounding(context: typer.Context, home: HomeOption = None, json: JsonOption 
     terminal.as_json(found) if json else print_grounding(found)
 
 
-for _command in (orders, approve, reject, cancel, mandate, halt, resume, lots, performance, real_money):
+for _command in (orders, approve, reject, cancel, amend, mandate, halt, resume, lots, performance, real_money):
     app.command()(_command)
 
 

@@ -62,6 +62,35 @@ def cancel(context: typer.Context, order: OrderArgument, home: HomeOption = None
     _say(home_of(context, home), "cancel", order, "", json=json)
 
 
+def amend(
+    context: typer.Context,
+    order: OrderArgument,
+    home: HomeOption = None,
+    json: JsonOption = False,
+    limit: Annotated[str | None, typer.Option(metavar="PRICE", help="Its limit from now on.")] = None,
+    stop: Annotated[str | None, typer.Option(metavar="PRICE", help="Its stop from now on.")] = None,
+) -> None:
+    """Have a working order work at another limit or stop: a target, a stop-loss, or any order with such a price."""
+    from actors.console import terminal
+    from actors.console.trading import Prices
+
+    place, prices = home_of(context, home), Prices(_price("--limit", limit), _price("--stop", stop))
+    if prices == Prices():
+        raise typer.BadParameter("say which price is to change, --limit or --stop")
+    process.reader(place)  # where no desk has run no order works
+    with process.door(place) as door:
+        _opening(place, door.source, json=json)
+        said = door.amend(order, prices)
+    terminal.as_json(said) if json else terminal.line(f"{said.sentence[:1].upper()}{said.sentence[1:]}.")
+
+
+def _price(option: str, written: str | None) -> Decimal | None:
+    try:
+        return None if written is None else Decimal(written)
+    except InvalidOperation:
+        raise typer.BadParameter(f"{option} {written}: write a price such as 98.50") from None
+
+
 def halt(
     context: typer.Context,
     home: HomeOption = None,

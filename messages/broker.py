@@ -91,12 +91,16 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An order as its broker knows it; `why` where it was rejected, cancelled or expired."""
+    """An order as its broker knows it; `why` where it was rejected, cancelled or expired.
+
+    `change` is the number of the last Replace that it works by; 0 for none.
+    """
 
     client_id: ClientId
     stage: Stage
     filled: Decimal
     why: str = ""
+    change: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +205,22 @@ class Withdraw:
 
 
 @dataclass(frozen=True, slots=True)
+class Replace:
+    """Let a working order of which nothing is filled have these prices instead, None where it has no such price.
+
+    It keeps its id here, whatever the broker calls it. `number` is that of the change, from 1 on; asked for twice it is
+    made once, and whether it holds is said by `Seen.change`, here and in a LookUp. Refused with code `halted` or
+    `declined` it was not made, and the order works as before; with any other it is not known.
+    """
+
+    client_id: ClientId
+    number: int
+    limit: Decimal | None
+    stop: Decimal | None
+    reply_to: ReplyTo[Found | Absent | Refused]
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """Say all there is of the account; of executions those from `since` on, UTC in microseconds.
 
@@ -229,4 +249,4 @@ class LookDue:
     why: str
 
 
-Request = Send | LookUp | Withdraw | Look
+Request = Send | LookUp | Withdraw | Replace | Look

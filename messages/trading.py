@@ -217,6 +217,16 @@ class Withdraw:
 
 
 @dataclass(frozen=True, slots=True)
+class Amend:
+    """Have a working order work at another limit or stop; None leaves it as it is."""
+
+    order: ClientId
+    limit: Decimal | None
+    stop: Decimal | None
+    reply_to: ReplyTo["Said | Refused"]
+
+
+@dataclass(frozen=True, slots=True)
 class SetState:
     """Halt, reduce or resume, for `all` or for one broker. HALTED also has all working orders cancelled."""
 
@@ -243,7 +253,7 @@ class Said:
     sentence: str
 
 
-Instruction = Approve | Reject | Withdraw | SetState | GiveMandate
+Instruction = Approve | Reject | Withdraw | Amend | SetState | GiveMandate
 Request = Import | Instruction
 Message = (
     Request

@@ -83,6 +83,18 @@ def approve(order: Order, now: int) -> tuple[Statement, ...]:
     )  # fmt: skip
 
 
+def amend(order: Order, ticket: Ticket, why: str, now: int) -> tuple[Statement, ...]:
+    """It works at the prices of this ticket, and a share of it may take as much."""
+    price = ticket.limit or ticket.stop or order.price
+    return (
+        Statement(
+            "UPDATE trading_orders SET ticket = ?, price = ? WHERE id = ?",
+            (msgspec.json.encode(ticket).decode(), to_units(price), order.id),
+        ),
+        note(order.id, "amended", why, now),
+    )
+
+
 def fill(order: Order, execution: Execution, now: int) -> tuple[Statement, ...]:
     """A part of it was filled; with the last one it is. Twice the same is refused."""
     return (

@@ -1,6 +1,8 @@
 """What Alpaca knows of an account, asked for in pages and put together; nothing is taken that does not fit together."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 from actors.brokers import alpaca_replies as replies
@@ -20,6 +22,8 @@ LATE: Final = 45 * DAY
 """How long after the day that it counts for an activity may be booked; they are listed by that day."""
 LONGEST: Final = 60_000_000
 """Microseconds in which all that one question takes must be listed."""
+CHANGES: Final = 100
+"""Times that the prices of an order are changed at most."""
 LOOKS: Final = 3
 """Times that the account is looked at anew because something was executed meanwhile."""
 
@@ -54,7 +58,24 @@ class Book:
             if no.status == 404:
                 return None
             raise
-        return next((one for one in found.all() if one.order.client_id == client_id), None)
+        named = next((one for one in found.all() if one.order.client_id == client_id), None)
+        return None if named is None else self._latest(named)
+
+    def _latest(self, one: Placed, listed: Mapping[str, Placed] = MappingProxyType({})) -> Placed:
+        """What works in its place after its prices were changed, by us or on Alpaca's pages; asked for unless listed.
+
+        Of a bracket the stop that was reached replaces the target there; that is another order, and has another kind.
+        """
+        for _ in range(CHANGES):
+            if one.replaced_by is None:
+                return one
+            if (other := listed.get(one.replaced_by)) is None:
+                other = placed(self._line.checked("Order", self._line.ask("GET", f"/orders/{one.replaced_by}")))
+            if other.kind != one.kind:
+                return one
+            self.names[other.id] = one.order.client_id
+            one = replace(other, order=replace(other.order, client_id=one.order.client_id))
+        raise Rubbish(f"order {one.order.client_id}: was replaced more than {CHANGES} times")
 
     def met(self, said: object, client_id: ClientId | None = None) -> Placed:
         """An order as it was told; its id and its legs' are kept."""
@@ -98,11 +119,19 @@ class Book:
                     met[one.id] = one
             # Whether Alpaca counts legs towards a page is not said: with them, one that was not full was the last.
             if sum(len(one.all()) for one in page) < PAGE:
-                return [one for parent in met.values() for one in parent.all()]
+                return self._named([one for parent in met.values() for one in parent.all()])
             if sum(len(one.all()) for one in met.values()) == before:
                 break
             after = max(one.submitted for one in page) - 1_000  # those sent in the same moment come again
         raise Rubbish(f"Alpaca: the list of orders does not end after {len(met)}")
+
+    def _named(self, listed: list[Placed]) -> list[Placed]:
+        """Each order once, as what works in its place now, under the name that it has here."""
+        there = {one.id: one for one in listed}
+        later = {
+            one.replaced_by for one in listed if one.replaced_by in there and there[one.replaced_by].kind == one.kind
+        }
+        return [self._latest(one, there) for one in listed if one.id not in later]
 
     def fills(self, since: int) -> dict[str, Fill]:
         """Executions from then on, by id; one that is told twice is one."""

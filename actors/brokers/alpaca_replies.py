@@ -1,6 +1,7 @@
 """What Alpaca says, as values of ours: amounts from their text, never a float, and nothing taken on trust."""
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -45,6 +46,7 @@ CAUSES: Final = MappingProxyType(
     }
 )
 """What Alpaca's types of account activities mean here. Any other that moves something is not understood."""
+_CHANGED: Final = re.compile(r"-r([1-9][0-9]{0,8})$")
 _NOT_YET: Final = frozenset({"pending", "canceled", "rejected"})
 _SHARES: Final = frozenset({"SDIV"})
 """Kinds of dividends that are paid in shares."""
@@ -56,7 +58,11 @@ class Rubbish(TroupeError):
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An order there: by Alpaca's id, and by ours, which for the leg of a bracket is its parent's with an ending."""
+    """An order there: by Alpaca's id, and by ours, which for the leg of a bracket is its parent's with an ending.
+
+    An order whose prices were changed is another one there: this one, if `replaced_by` says so, is over, and the other
+    goes by its name. `prices` are its limit and its stop.
+    """
 
     id: str
     order: Seen
@@ -64,6 +70,9 @@ class Placed:
     submitted: int
     updated: int
     legs: tuple["Placed", ...]
+    kind: str
+    prices: tuple[Decimal | None, Decimal | None]
+    replaced_by: str | None
 
     def all(self) -> tuple["Placed", ...]:
         """This one and its legs."""
@@ -86,9 +95,28 @@ def placed(raw: Raw, name: str | None = None) -> Placed:
         placed({**leg, "legs": None}, f"{client_id}{_LEGS[leg['type']]}" if leg.get("type") in _LEGS else None)
         for leg in raw.get("legs") or ()
     )
+    prices = tuple(
+        None if raw.get(field) is None else amount(raw[field], f"order {client_id}: {field}", least=UNIT)
+        for field in ("limit_price", "stop_price")
+    )
+    replaced_by = _text(raw, "replaced_by") if status == "replaced" and raw.get("replaced_by") else None
     why = "" if stage in {Stage.WORKING, Stage.FILLED} else f"Alpaca says {status}"
     times = (moment(raw, "submitted_at"), moment(raw, "updated_at"))
-    return Placed(_text(raw, "id"), Seen(client_id, stage, filled, why), quantity, *times, legs)
+    seen = Seen(client_id, stage, filled, why, change(str(raw.get("client_order_id"))))
+    return Placed(
+        _text(raw, "id"), seen, quantity, *times, legs, str(raw.get("type")), (prices[0], prices[1]), replaced_by
+    )
+
+
+def changed(client_id: ClientId, number: int) -> str:
+    """What an order is called there from its so many-th change on. Alpaca takes it once."""
+    return f"{client_id}-r{number}"
+
+
+def change(called: str) -> int:
+    """The number of the change in it; 0 where there is none."""
+    found = _CHANGED.search(called)
+    return int(found[1]) if found else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,21 @@ from actors.domain.matching import PROFIT_LEG, STOP_LEG, Bar
 from actors.kernel.me import Me
 from messages import broker, database
 from messages.addresses import Ref, Refused
-from messages.broker import Absent, ClientId, Executed, Found, Look, LookUp, Send, Ticket, View, Viewed, Withdraw
+from messages.broker import (
+    Absent,
+    ClientId,
+    Executed,
+    Found,
+    Look,
+    LookUp,
+    Replace,
+    Send,
+    Stage,
+    Ticket,
+    View,
+    Viewed,
+    Withdraw,
+)
 from messages.database import Committed, Write
 from messages.values import Symbol
 from storage import paper
@@ -84,7 +98,7 @@ class PaperBroker:
     def on_receive(self, message: Message) -> None:
         """The whole protocol."""
         match message:
-            case Send() | LookUp() | Withdraw() | Look():
+            case Send() | LookUp() | Withdraw() | Replace() | Look():
                 self._take(message)
             case Committed(_Writing() as writing):
                 self._act(writing)
@@ -156,6 +170,8 @@ class PaperBroker:
                     self._answer(each, acts)
                 case Withdraw():
                     self._withdraw(each, acts)
+                case Replace():
+                    self._replace(each, halted, acts)
                 case Look():
                     self._look(each, acts)
                 case _:
@@ -190,7 +206,7 @@ class PaperBroker:
             return f"the last price of {ticket.symbol} is of {bar.session}, and it is {now}; refresh its bars"
         return tickets.fault(ticket, bar.close)
 
-    def _answer(self, asked: Send | LookUp | Withdraw, acts: list[Callable[[], None]]) -> None:
+    def _answer(self, asked: Send | LookUp | Withdraw | Replace, acts: list[Callable[[], None]]) -> None:
         reply_to, known = asked.reply_to, self._account.find(_client_id(asked))
         if known is not None:
             found = Found(reply_to.about, known.seen)
@@ -205,6 +221,21 @@ class PaperBroker:
             self._catch_up(known.symbol, acts)
             self._account.withdraw(known)
         self._answer(withdraw, acts)
+
+    def _replace(self, asked: Replace, halted: str | None, acts: list[Callable[[], None]]) -> None:
+        """What bars have made of it came before."""
+        reply_to = asked.reply_to
+        if (known := self._account.find(asked.client_id)) is not None:
+            self._catch_up(known.symbol, acts)
+            known = self._account.find(asked.client_id)
+        if known is not None and known.seen.stage is Stage.WORKING and known.seen.change < asked.number:
+            if halted is not None:
+                acts.append(lambda: reply_to.refuse("halted", halted))
+                return
+            if (why := self._account.replace(known, asked.number, asked.limit, asked.stop)) is not None:
+                acts.append(lambda: reply_to.refuse("declined", why))
+                return
+        self._answer(asked, acts)
 
     def _look(self, look: Look, acts: list[Callable[[], None]]) -> None:
         for symbol in self._account.symbols:
@@ -232,7 +263,7 @@ def _client_id(asked: broker.Request) -> ClientId:
     match asked:
         case Send(ticket):
             return ticket.client_id
-        case LookUp(client_id) | Withdraw(client_id):
+        case LookUp(client_id) | Withdraw(client_id) | Replace(client_id):
             return client_id
         case Look():
             return ClientId("")

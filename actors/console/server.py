@@ -136,6 +136,10 @@ def application(access: Access, home: Home) -> Starlette:
             access, what, request.path_params["of"], msgspec.json.decode(body, type=_Reason).reason
         )
 
+    def amend(request: Request, body: bytes) -> object:
+        prices = msgspec.json.decode(body, type=trading.Prices)
+        return trading.amend(access, request.path_params["of"], prices)
+
     def set_state(request: Request, body: bytes) -> object:
         wanted = msgspec.json.decode(body, type=_State)
         return trading.set_state(access, wanted.state, wanted.scope, wanted.why)
@@ -158,6 +162,7 @@ def application(access: Access, home: Home) -> Starlette:
             Route("/orders/{of}/approve", _answering(saying("approve")), methods=["POST"]),
             Route("/orders/{of}/reject", _answering(saying("reject")), methods=["POST"]),
             Route("/orders/{of}/cancel", _answering(saying("cancel")), methods=["POST"]),
+            Route("/orders/{of}/amend", _answering(amend), methods=["POST"]),
             Route("/mandate", _answering(give), methods=["POST"]),
             Route("/trading", _answering(set_state), methods=["POST"]),
             Route("/why/{id}", _answering(why), methods=["GET"]),

@@ -12,6 +12,7 @@ from actors.domain.mandates import BadMandate, Mandate
 from messages.broker import Execution, Side
 from messages.errors import TroupeError
 from messages.trading import (
+    Amend,
     Approve,
     GiveMandate,
     Order,
@@ -67,6 +68,14 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Prices:
+    """What an order's prices are to be; None leaves one as it is."""
+
+    limit: Decimal | None = None
+    stop: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class WhyOrder:
     """The whole chain: the recommendation, the order, what happened to it, and what was executed.
 
@@ -102,6 +111,12 @@ def say(access: Access, what: What, of: str, reason: str = "") -> Said:
             return access.ask(Said, access.trading, partial(Reject, id_, reason.strip()))
         case "cancel":
             return access.ask(Said, access.trading, partial(Withdraw, id_))
+
+
+def amend(access: Access, of: str, prices: Prices) -> Said:
+    """Have a working order work at other prices; the beginning of its id is enough. Raises NotFound, DeskRefused."""
+    make: Any = partial(Amend, find(access.read, of).id, prices.limit, prices.stop)
+    return access.ask(Said, access.trading, make)
 
 
 def followed(door: Following, of: str) -> OrderState:

@@ -18,7 +18,7 @@ from messages.broker import ClientId, Execution, Look, LookUp, Seen, Send, Side,
 from messages.tasks import Finished, Run
 from messages.trading import Order, OrderState, TradingState
 from messages.values import OutOfRange
-from storage import ledger, orders
+from storage import amendments, ledger, orders
 from storage.connections import Reader
 
 ANSWER_WITHIN: Final = 90.0
@@ -81,7 +81,7 @@ class Account:
         """
         guard = next(self._guards(order), None)
         if guard is None:
-            self._ask(order, partial(Send, order.ticket), partial(self.see, order.id))
+            self.ask(order, partial(Send, order.ticket), partial(self.see, order.id))
         else:
             self._books.busy[order.id] = order
             self.withdraw(guard, lambda seen: self._recheck(order), lambda refused: self._later(order))
@@ -89,7 +89,7 @@ class Account:
     def _guards(self, order: Order) -> Iterator[Order]:
         for each in orders.open_orders(self._read):
             same = (each.ticket.symbol, each.ticket.side) == (order.ticket.symbol, order.ticket.side)
-            if same and each.is_leg and each.decision != order.decision and each.id not in self._books.busy:
+            if same and each.is_leg and each.decision != order.decision:
                 yield each
 
     def _later(self, order: Order) -> None:
@@ -108,26 +108,28 @@ class Account:
             self.see(order.id, seen)
             then(seen)
 
-        self._ask(order, partial(broker.Withdraw, order.id), withdrawn, refused)
+        self.ask(order, partial(broker.Withdraw, order.id), withdrawn, refused)
 
     def resolve(self, id_: ClientId) -> None:
         """Look it up, if it is not known yet whether the broker has it."""
         order = orders.by_id(self._read, id_)
         if order is not None and order.state is OrderState.APPROVED and id_ not in self._books.busy:
-            self._ask(order, partial(LookUp, id_), partial(self.see, id_))
+            self.ask(order, partial(LookUp, id_), partial(self.see, id_))
 
     def found(self, sent: Sent, seen: Seen) -> None:
         """The broker has it."""
         self._books.busy.pop(sent.order.id, None)
         sent.then(seen)
 
-    def absent(self, order: Order) -> None:
+    def absent(self, sent: Sent) -> None:
         """The broker does not have it: what held when it was approved must hold now, or it is not sent any more."""
+        order = sent.order
         self._books.busy.pop(order.id, None)
         if order.state is not OrderState.APPROVED:
             self.halt(
                 f"reconciliation: order {order.id} was {order.state} at {order.broker}, which does not know it now"
             )
+            sent.refused(Refused(order.id, "absent", f"order {order.id} is not at {order.broker} any more"))
             return
         self._recheck(order)
 
@@ -143,9 +145,11 @@ class Account:
         order = sent.order
         self._books.busy.pop(order.id, None)
         sent.refused(refused)
+        if order.state is not OrderState.APPROVED:
+            return  # it was withdrawn, looked up or changed, and works as before
         if refused.code == "halted":
             self._books.move(order, OrderState.CANCELLED, f"not sent: {refused.sentence}", lambda: None)
-        elif order.state is OrderState.APPROVED:
+        else:
             self._later(order)
 
     def see(self, id_: ClientId, seen: Seen) -> None:
@@ -154,14 +158,25 @@ class Account:
         if order is not None and order.state not in orders.ENDED and to is not None and to is not order.state:
             why = seen.why or f"{seen.stage} at {order.broker}"
             self._books.write(orders.move(id_, to, why, self._me.clock.utc()))
+        if order is not None and seen.change:
+            self._see_prices(order, seen.change)
 
-    def _ask(
+    def _see_prices(self, order: Order, change: int) -> None:
+        """A change that nobody has heard of, or that was given up, was made after all."""
+        ticket, made = order.ticket, amendments.by_number(self._read, order.id, change)
+        if made is not None and (made.limit, made.stop) != (ticket.limit, ticket.stop):
+            why = f"change {change} was made at {order.broker}"
+            changed = replace(ticket, limit=made.limit, stop=made.stop)
+            self._books.write(orders.amend(order, changed, why, self._me.clock.utc()))
+
+    def ask(
         self,
         order: Order,
         make: Callable[[ReplyTo[Any]], broker.Request],
         then: Callable[[Seen], None],
         refused: Callable[[Refused], None] = lambda refused: None,
     ) -> None:
+        """About one order, which is busy until there is an answer."""
         self._books.busy[order.id] = order
         self._to.tell(make(self._me.reply_to(Sent(order, then, refused), of=self._to, within=ANSWER_WITHIN)))
 
@@ -235,7 +250,7 @@ class Account:
         mentioned = {seen.client_id for seen in view.orders}
         for order in orders.open_orders(self._read):
             if order.state is OrderState.WORKING and order.id not in mentioned and order.id not in self._books.busy:
-                self._ask(order, partial(LookUp, order.id), partial(self.see, order.id))
+                self.ask(order, partial(LookUp, order.id), partial(self.see, order.id))
         made = partial(activities.book_cash, due.cash, self._judge.broker, self._me.clock.utc())
         self._adopt(looked, made, lambda looked: self._compare(looked, view, due))
 

@@ -6,6 +6,7 @@ from typing import Any, assert_never
 from actors.kernel.me import Me
 from actors.trading.account import Account, Looked, Resolve, Sent
 from actors.trading.activities import UNASKED
+from actors.trading.amending import Amending, ResolveAmendment
 from actors.trading.books import Books, Kept, Returned, pass_on
 from actors.trading.judging import Judge
 from messages import broker, database, trading
@@ -14,6 +15,7 @@ from messages.broker import Absent, ClientId, Executed, Found, LookDue, Viewed
 from messages.database import Committed, WritesHeld, WritesResumed
 from messages.tasks import Finished, Reconcile, Run, StageOrder
 from messages.trading import (
+    Amend,
     Approve,
     GiveMandate,
     Import,
@@ -35,7 +37,7 @@ class _Tick:
     """Time to reconcile, and to let approvals expire."""
 
 
-Message = trading.Message | Resolve | _Tick
+Message = trading.Message | Resolve | ResolveAmendment | _Tick
 
 
 class TradingCoordinator:
@@ -50,6 +52,7 @@ class TradingCoordinator:
         self._me, self._judge, self._read = me, judge, read
         self._books = Books(me, writer)
         self._account = Account(me, self._books, to, judge, read)
+        self._amending = Amending(me, self._books, self._account, judge, read)
         self._held: str | None = None
 
     def on_start(self) -> None:
@@ -59,12 +62,15 @@ class TradingCoordinator:
         for order in orders.open_orders(self._read):
             if order.state is OrderState.APPROVED:
                 self._me.after(0.0, Resolve(order.id))
+        self._amending.begin()
         self._me.after(0.0, _Tick())
 
     def on_receive(self, message: Message) -> None:
         """The whole protocol."""
         match message:
-            case Import() | Approve() | Reject() | Withdraw() | SetState() | GiveMandate() if self._held is not None:
+            case Import() | Approve() | Reject() | Withdraw() | Amend() | SetState() | GiveMandate() if (
+                self._held is not None
+            ):
                 self._refuse_held(message.reply_to, self._held)
             case Import():
                 self._import(message)
@@ -80,6 +86,8 @@ class TradingCoordinator:
                 self._reject(message)
             case Withdraw():
                 self._withdraw(message)
+            case Amend():
+                self._amend(message)
             case SetState():
                 self._set_state(message)
             case GiveMandate():
@@ -91,8 +99,8 @@ class TradingCoordinator:
                 self._account.look(None)
             case Found(Sent() as sent, seen):
                 self._account.found(sent, seen)
-            case Absent(Sent(order)):
-                self._account.absent(order)
+            case Absent(Sent() as sent):
+                self._account.absent(sent)
             case Refused(Sent() as sent):
                 self._account.unknown(sent, message)
             case Viewed(Looked() as looked, view):
@@ -101,6 +109,8 @@ class TradingCoordinator:
                 self._account.not_viewed(looked, message)
             case Resolve(order):
                 self._account.resolve(order)
+            case ResolveAmendment(amendment):
+                self._amending.resolve(amendment)
             case _Tick():
                 self._tick()
             case WritesHeld(why):
@@ -196,6 +206,10 @@ class TradingCoordinator:
                 lambda seen: asked.reply_to.tell(Said(f"order {order.id} is {seen.stage} at {order.broker}")),
                 partial(pass_on, asked.reply_to),
             )
+
+    def _amend(self, asked: Amend) -> None:
+        if (order := self._find(asked.order, asked.reply_to, OrderState.WORKING)) is not None:
+            self._amending.intend(order, asked)
 
     def _find(self, id_: ClientId, reply_to: ReplyTo[Any], wanted: OrderState) -> Order | None:
         order = orders.by_id(self._read, id_)

@@ -13,7 +13,7 @@ from actors.domain.sizing import Have, Unwanted
 from messages.broker import Execution, InForce, Kind, Side, Ticket, View
 from messages.research import Decision
 from messages.trading import Order, OrderState, TradingState, TradingTerms
-from messages.values import Symbol
+from messages.values import UNIT, Symbol
 from storage import bars, decisions, ledger, mandates, orders
 from storage.connections import Reader
 
@@ -75,6 +75,18 @@ class Judge:
         proposal = _proposal(order.ticket, self._decision(order).conviction)
         verdict = risk.check(proposal, self._limits, self._standing(order, quote, busy, now))
         return None if isinstance(verdict, Accepted) else _why(verdict)
+
+    def amended(self, order: Order, ticket: Ticket, busy: Collection[Order], now: int) -> str | None:
+        """Why an order at work may not work at the prices of this ticket; it was counted, and had its size, before."""
+        limits = replace(self._limits, lot=UNIT, min_value=Decimal(0), max_orders_a_day=1, max_orders_a_minute=1)
+        quote = self._quote(ticket.symbol)
+        standing = replace(self._standing(order, quote, busy, now), orders_today=0, orders_last_minute=0)
+        if order.is_leg:  # it is cancelled before anything else is sold
+            standing = replace(standing, working=())
+        verdict = risk.check(_proposal(ticket, 1.0), limits, standing)
+        if isinstance(verdict, Denied):
+            return _why(verdict)
+        return None if quote is None or not order.is_leg else _at_once(ticket, quote)
 
     def wrong(self, order: Order, execution: Execution) -> str | None:
         """Why this execution cannot be one of this order."""
@@ -215,6 +227,16 @@ class Judge:
 def _replaces(order: Order, other: Order) -> bool:
     """Whether the other does not count beside this one: it is the same, or protects what this one sells."""
     return other.id == order.id or (other.is_leg and other.ticket.symbol == order.ticket.symbol)
+
+
+def _at_once(ticket: Ticket, quote: Quote) -> str | None:
+    """A target on the wrong side of the market is filled at once, which is none."""
+    if ticket.limit is None or (ticket.limit < quote.price if ticket.side is Side.BUY else ticket.limit > quote.price):
+        return None
+    side = "below" if ticket.side is Side.BUY else "above"
+    return (
+        f"price: the target {ticket.limit:f} is not {side} the last price {quote.price:f}; set it {side}, or cancel it"
+    )
 
 
 def _price(market: Market, symbol: Symbol) -> Decimal:

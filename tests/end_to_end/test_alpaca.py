@@ -77,6 +77,40 @@ def _of(place: Place, symbol: str) -> str:
     return next(str(order["ticket"]["client_id"]) for order in found if order["ticket"]["symbol"] == symbol)
 
 
+def test_a_person_moves_a_stop_and_it_is_filled_there_under_its_own_name(place: Place, stub: Stub) -> None:
+    prepared(place, stub)
+    program = place.serve()
+    place.once()
+    apple = _of(place, "AAPL")
+    told = {"symbol": "AAPL", "qty": "25", "side": "sell", "type": "stop", "time_in_force": "gtc", "stop_price": "400"}
+    stub.exchange.carry_out("POST", "/orders", {**told, "client_order_id": apple})
+    stub.exchange.orders[-1]["status"] = "new"
+    place.change(
+        f"""UPDATE trading_orders SET state = 'approved' WHERE id = '{apple}';
+        UPDATE trading_orders SET state = 'working', ticket = json_set(ticket, '$.kind', 'stop', '$.stop', '400')
+        WHERE id = '{apple}'"""
+    )
+
+    wrong = place.run("amend", apple, "--stop", "500")
+    moved = place.run("amend", apple[:8], "--stop", "410.5")
+    stub.fill(f"{apple}-r1", "25", "410.5")
+    until(lambda: states(place)["AAPL"] == "filled", "the fill")
+
+    assert wrong.lines == [
+        f"error: order {apple} stays as it is: price: SELL 25 AAPL: the stop 500 is not below the last price 430.47, "
+        "and would be filled at once; set it below, or order at the market"
+    ]
+    assert moved.out.splitlines()[-1] == f"Order {apple} is amended: it works at stop 410.5."
+    assert place.rows("SELECT number, state FROM trading_amendments") == [(1, "done")]
+    assert [note["what"] for note in place.run("why", apple, "--json").json["journal"]][-3:] == [
+        "amending",
+        "amended",
+        "fill",
+    ]
+    assert place.run("orders", "--json").json["state"] == "ACTIVE"
+    program.kill()
+
+
 def test_another_cent_there_halts_trading(place: Place, stub: Stub) -> None:
     prepared(place, stub)
     stub.exchange.cash += Decimal("0.01")

@@ -25,6 +25,7 @@ class Exchange:
         self.cash = Decimal(100_000)
         self.number = "PASTUB"
         self.counts_legs = False  # towards the limit of a page of orders
+        self.nests = True  # what takes the place of a leg is listed with its bracket
         self.unlisted = 0  # so many of the last activities are not listed yet
         self.symbols = {"AAPL", "MSFT", "IBM"}
         self._lock, self._made = RLock(), 0
@@ -39,7 +40,7 @@ class Exchange:
         """Execute a part of an order: the activity, and a copy of the order as it then is."""
         with self._lock:
             self.now += _SECOND
-            order = next(one for one in self._all() if one["client_order_id"] == client_id)
+            order = next(one for one in self.all() if one["client_order_id"] == client_id)
             filled = Decimal(order["filled_qty"]) + Decimal(quantity)
             left = max(Decimal(order["qty"]) - filled, Decimal(0))
             done = {"filled_qty": str(filled), "status": "partially_filled" if left else "filled"}
@@ -71,12 +72,13 @@ class Exchange:
         """An order ends unfilled; a copy of it."""
         with self._lock:
             self.now += _SECOND
-            order = next(one for one in self._all() if one["client_order_id"] == client_id)
+            order = next(one for one in self.all() if one["client_order_id"] == client_id)
             for one in (order, *(order["legs"] or ())):
                 one |= {"status": status, "updated_at": shapes.stamp(self.now)}
             return dict(json.loads(json.dumps(order)))
 
-    def _all(self) -> list[Json]:
+    def all(self) -> list[Json]:
+        """All orders, legs behind their parents."""
         return [one for order in self.orders for one in (order, *(order["legs"] or ()))]
 
     def _carry_out(self, method: str, path: str, told: Json) -> tuple[int, Any]:
@@ -87,16 +89,18 @@ class Exchange:
                 return 200, self._listed(told)
             case "GET", ["orders:by_client_order_id"]:
                 asked = told["client_order_id"]
-                found = [{**one, "legs": None} for one in self._all() if one["client_order_id"] == asked]
+                found = [{**one, "legs": None} for one in self.all() if one["client_order_id"] == asked]
                 return (200, found[0]) if found else (404, shapes.no(40410000, f"order not found for {asked}"))
             case "GET", ["orders", id_]:
-                found = [one for one in self._all() if one["id"] == id_]
+                found = [one for one in self.all() if one["id"] == id_]
                 nested = told.get("nested") == "true"
                 if not found:
                     return 404, shapes.no(40410000, f"order not found for {id_}")
                 return 200, found[0] if nested else {**found[0], "legs": None}
+            case "PATCH", ["orders", id_]:
+                return self._change(id_, told)
             case "DELETE", ["orders", id_]:
-                found = [one for one in self._all() if one["id"] == id_]
+                found = [one for one in self.all() if one["id"] == id_]
                 if not found:
                     return 404, shapes.no(40410000, f"order not found for {id_}")
                 if found[0]["status"] not in WORKING:
@@ -135,6 +139,31 @@ class Exchange:
                 legs.append(shapes.order(self._made, leg, self.now, status="held"))
         order["legs"] = legs or None
         return 200, order
+
+    def _change(self, id_: str, told: Json) -> tuple[int, Any]:
+        """Another order takes its place, in its bracket or beside it."""
+        old = next((one for one in self.all() if one["id"] == id_), None)
+        if old is None:
+            return 404, shapes.no(40410000, f"order not found for {id_}")
+        prices = {name: told.get(name, old[name]) for name in ("limit_price", "stop_price")}
+        if old["status"] not in WORKING - {"accepted", "pending_new"}:
+            return 422, shapes.no(42210000, f'cannot replace order in "{old["status"]}" state')
+        if all(prices[name] == old[name] for name in prices):
+            return 422, shapes.no(42210000, "order parameters are not changed")
+        if any(one["client_order_id"] == told["client_order_id"] for one in self.all()):
+            return 422, shapes.no(40010001, "client_order_id must be unique")
+        self.now += _SECOND
+        self._made += 1
+        sent = {**old, **prices, "client_order_id": told["client_order_id"]}
+        new = shapes.order(self._made, sent, self.now, status=old["status"])
+        new["replaces"] = old["id"]
+        old |= {"status": "replaced", "replaced_by": new["id"], "replaced_at": shapes.stamp(self.now)}
+        parent = next((one for one in self.orders if old in (one["legs"] or ())), None)
+        if parent is None or not self.nests:
+            self.orders.append(new)
+        else:
+            parent["legs"].append(new)
+        return 200, new
 
     def _listed(self, told: Json) -> list[Json]:
         after = dt.datetime.fromisoformat(told["after"])

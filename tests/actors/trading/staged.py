@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 from actors.database import DatabaseWriter
 from actors.domain.orders import Limits
@@ -62,6 +62,7 @@ class Exchange:
     cash: Decimal = CASH
     held: dict[Symbol, Decimal] = field(default_factory=dict[Symbol, Decimal])
     activities: list[Activity] = field(default_factory=list[Activity])
+    changed: list[tuple[ClientId, Decimal | None, Decimal | None]] = field(default_factory=list[Any])
     looking: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
     """What happens right before the next looks."""
 
@@ -90,6 +91,12 @@ class Exchange:
             of = ClientId(f"{id_}-{leg}")
             self.orders.setdefault(of, Seen(of, Stage.WORKING, Decimal(0)))
         return Executed(execution, self.orders[id_])
+
+    def fill_leg(self, id_: ClientId) -> Executed:
+        """Fill what protects a whole position, and say so; nobody is told yet."""
+        parent = self.tickets[ClientId(id_[:24])]
+        self.tickets[id_] = Ticket(id_, parent.symbol, Side.SELL, parent.quantity)
+        return self.fill(id_)
 
 
 class StagedBroker:
@@ -121,13 +128,25 @@ class StagedBroker:
                 if client_id in exchange.orders and exchange.orders[client_id].stage is Stage.WORKING:
                     exchange.orders[client_id] = replace(exchange.orders[client_id], stage=Stage.CANCELLED)
                 answer = partial(self._say, client_id, message.reply_to)
+            case broker.Replace(client_id, number, limit, stop):
+                if (why := self._halted()) is not None:
+                    message.reply_to.refuse("halted", why)
+                    return
+                if mood == "reject":
+                    message.reply_to.refuse("declined", "not today")
+                    return
+                known = exchange.orders.get(client_id)
+                if known is not None and known.stage is Stage.WORKING and known.change < number:
+                    exchange.orders[client_id] = replace(known, change=number)
+                    exchange.changed.append((client_id, limit, stop))
+                answer = partial(self._say, client_id, message.reply_to)
             case broker.Look(since):
                 if exchange.looking:
                     exchange.looking.pop(0)()
                 held = tuple(Shares(symbol, quantity) for symbol, quantity in exchange.held.items())
                 executions = tuple(each for each in exchange.executions if each.at >= since)
-                known = tuple(exchange.orders.values()), executions, held
-                view = View(*known, exchange.cash, tuple(exchange.activities))
+                seen_orders, moved = tuple(exchange.orders.values()), tuple(exchange.activities)
+                view = View(seen_orders, executions, held, exchange.cash, moved)
                 answer = partial(message.reply_to.tell, Viewed(message.reply_to.about, view))
             case _:
                 assert_never(message)
