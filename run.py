@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal
 import typer
 
 from actors import process
-from actors.commands import approve, cancel, halt, mandate, orders, reject, resume
+from actors.commands import amend, approve, cancel, halt, mandate, orders, real_money, reject, resume
 from actors.console.lots_command import lots
 from actors.console.options import HomeOption, JsonOption, OnStopOption, home_of
 from actors.console.performance_command import performance
@@ -210,11 +210,13 @@ def why(
     """Show how a recommendation or an order came about, and what became of it."""
     from actors.console import terminal, trading, views
     from actors.console.trading_pages import print_why_order
+    from actors.settings import reading
 
-    read, source = process.reader(home_of(context, home))
+    place = home_of(context, home)
+    read, source = process.reader(place)
     terminal.opening(source, json=json)
     if trading.is_order(read, id):
-        order = trading.why_order(read, id, source)
+        order = trading.why_order(read, id, source, reading.load(place).trading.real_money)
         terminal.as_json(order) if json else print_why_order(order)
         return
     found = views.why(read, id, source)
@@ -236,8 +238,9 @@ def status(context: typer.Context, home: HomeOption = None, json: JsonOption = F
     try:
         found = msgspec.convert(call(place.socket, "GET", "/status"), views.Status)
     except NoAnswer:
-        market = calendars.market(read, reading.load(place).calendar, time.time_ns() // 1_000)
-        found = views.status(read, str(place.path), source, market=market)
+        chosen = reading.load(place)
+        market = calendars.market(read, chosen.calendar, time.time_ns() // 1_000)
+        found = views.status(read, str(place.path), source, market=market, real_money=chosen.trading.real_money)
     if json:
         terminal.as_json(found)
     else:
@@ -358,7 +361,7 @@ def grounding(context: typer.Context, home: HomeOption = None, json: JsonOption 
     terminal.as_json(found) if json else print_grounding(found)
 
 
-for _command in (orders, approve, reject, cancel, mandate, halt, resume, lots, performance):
+for _command in (orders, approve, reject, cancel, amend, mandate, halt, resume, lots, performance, real_money):
     app.command()(_command)
 
 

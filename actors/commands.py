@@ -1,5 +1,6 @@
 """The commands about orders; run.py knows them by name."""
 
+import time
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -25,6 +26,7 @@ def orders(
 ) -> None:
     """Show whether trading goes on, and the newest orders."""
     from actors.console import terminal
+    from actors.console.real_money import halted
     from actors.console.trading import trading
     from actors.console.trading_pages import print_trading
     from actors.settings import reading
@@ -32,7 +34,10 @@ def orders(
     place = home_of(context, home)
     read, source = process.reader(place)
     terminal.opening(source, json=json)
-    found = trading(read, reading.load(place).trading.broker, limit, place.halted())
+    terms = reading.load(place).trading
+    found = trading(
+        read, terms.broker, limit, halted(place, terms.real_money, time.time_ns() // 1_000), terms.real_money
+    )
     terminal.as_json(found) if json else print_trading(found)
 
 
@@ -55,6 +60,35 @@ def reject(
 def cancel(context: typer.Context, order: OrderArgument, home: HomeOption = None, json: JsonOption = False) -> None:
     """Have the rest of a working order cancelled."""
     _say(home_of(context, home), "cancel", order, "", json=json)
+
+
+def amend(
+    context: typer.Context,
+    order: OrderArgument,
+    home: HomeOption = None,
+    json: JsonOption = False,
+    limit: Annotated[str | None, typer.Option(metavar="PRICE", help="Its limit from now on.")] = None,
+    stop: Annotated[str | None, typer.Option(metavar="PRICE", help="Its stop from now on.")] = None,
+) -> None:
+    """Have a working order work at another limit or stop: a target, a stop-loss, or any order with such a price."""
+    from actors.console import terminal
+    from actors.console.trading import Prices
+
+    place, prices = home_of(context, home), Prices(_price("--limit", limit), _price("--stop", stop))
+    if prices == Prices():
+        raise typer.BadParameter("say which price is to change, --limit or --stop")
+    process.reader(place)  # where no desk has run no order works
+    with process.door(place) as door:
+        _opening(place, door.source, json=json)
+        said = door.amend(order, prices)
+    terminal.as_json(said) if json else terminal.line(f"{said.sentence[:1].upper()}{said.sentence[1:]}.")
+
+
+def _price(option: str, written: str | None) -> Decimal | None:
+    try:
+        return None if written is None else Decimal(written)
+    except InvalidOperation:
+        raise typer.BadParameter(f"{option} {written}: write a price such as 98.50") from None
 
 
 def halt(
@@ -110,7 +144,7 @@ def mandate(
     place = home_of(context, home)
     read, source = process.reader(place)
     if max_order_value is None and not withdraw:
-        terminal.opening(source, json=json)
+        _opening(place, source, json=json)
         found = mandated(read)
         terminal.as_json(found) if json else print_mandate(found)
         return
@@ -123,9 +157,42 @@ def mandate(
         sides: tuple[Literal["buy", "sell"], ...] = ("buy", "sell") if side == "both" else (side,)
         wanted = Wanted(value, max_orders_a_day, tuple(symbol or ()), sides, min_conviction, days, narrow)
     with process.door(place) as door:
-        terminal.opening(door.source, json=json)
+        _opening(place, door.source, json=json)
         said = door.give(wanted)
     terminal.as_json(said) if json else terminal.line(f"{said.sentence[:1].upper()}{said.sentence[1:]}.")
+
+
+def real_money(
+    context: typer.Context,
+    home: HomeOption = None,
+    json: JsonOption = False,
+    days: Annotated[int, typer.Option(min=1, max=90, help="How long it holds.")] = 30,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take it back: from now on nothing is sent.")] = False,
+) -> None:
+    """Confirm at a terminal that real money is traded, in the one account that desk.toml names."""
+    from actors.console import real_money as confirming
+    from actors.console import terminal
+    from actors.settings import reading
+    from messages.trading import Said
+
+    place = home_of(context, home)
+    account = confirming.wanted(reading.load(place).trading, place)
+    if withdraw:
+        said = confirming.take_back(place, account, time.time_ns() // 1_000)
+    else:
+        confirming.may_begin(process.reader(place)[0] if place.holds_a_desk() else None, account, place)
+        typed = terminal.typed(confirming.terms(account, days), json=json)
+        said = confirming.give(place, account, typed, time.time_ns() // 1_000, days)
+    terminal.as_json(Said(said)) if json else terminal.line(f"{said[:1].upper()}{said[1:]}.")
+
+
+def _opening(place: "Home", source: str, *, json: bool) -> None:
+    """What everything about orders opens with."""
+    from actors.console import terminal
+    from actors.settings import reading
+
+    terminal.opening(source, json=json)
+    terminal.real_money(reading.load(place).trading.real_money, json=json)
 
 
 def _say(place: "Home", what: "What", of: str, reason: str, *, json: bool) -> None:
@@ -135,7 +202,7 @@ def _say(place: "Home", what: "What", of: str, reason: str, *, json: bool) -> No
 
     process.reader(place)  # where no desk has run there is nothing to say yes to
     with process.door(place) as door:
-        terminal.opening(door.source, json=json)
+        _opening(place, door.source, json=json)
         said = door.say(what, of, reason)
         if what == "approve":
             said = Said(f"{said.sentence}; it is {followed(door, of)}")
@@ -153,7 +220,7 @@ def _set(
 
     process.reader(place)
     with process.door(place) as door:
-        terminal.opening(door.source, json=json)
+        _opening(place, door.source, json=json)
         said = door.set_state(state, scope, why, flatten=flatten)
         at = reading.load(place).trading.broker
         if any(halt.flatten for halt in stored.halts(door.read, at)):

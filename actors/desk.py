@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from actors.brokers.choice import chosen, unfit
+from actors.brokers.choice import chosen, unconfirmed, unfit
 from actors.bus import Bus, Route
 from actors.claude import gateway
 from actors.console.access import Access
@@ -78,7 +78,7 @@ class Desk:
         read = Reader(home.database, system.clock.monotonic)
         about = settings.source, settings.currency, settings.watch, settings.claude, self.operations, settings.backups
         add, crew, utc, terms = system.add, system.add_crew, system.clock.utc, settings.trading
-        own = terms.broker, settings.calendar
+        own = terms.broker, settings.calendar, terms.real_money
         self.access = Access(system, self.tasks, self.trading, self.source, self.claude, read, *about, *own)
         fixed = {"price_source": settings.source, "currency": settings.currency}
         kept = self.operations, read.end_old_snapshots
@@ -95,8 +95,9 @@ class Desk:
         here, sessions = self.claude, edges.sessions(read)
         add(here, lambda me: gateway.ClaudeGateway(me, here, self.database, sessions, settings.claude, read))
         add(self.research, lambda me: ResearchCoordinator(me, here, settings.claude, read, terms.analysts))
-        judge = Judge(read, terms, settings.risk, home.halted, settings.calendar, unfit(terms.broker))
-        add(self.broker, chosen(terms, home, read, self.database, self.broker, self.trading))
+        edge = home.halted, settings.calendar, unfit(terms.broker), unconfirmed(terms, home, utc)
+        judge = Judge(read, terms, settings.risk, *edge)
+        add(self.broker, chosen(terms, home, read, self.database, self.broker, self.trading, utc))
         add(self.trading, lambda me: trading.TradingCoordinator(me, self.database, self.broker, judge, read), STOP_DESK)
         if serve:
             from actors.console.console import Console  # brings a web server, 0.2 s that `once` does not need

@@ -92,12 +92,16 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An order as its broker knows it; `why` where it was rejected, cancelled or expired."""
+    """An order as its broker knows it; `why` where it was rejected, cancelled or expired.
+
+    `change` is the number of the last Replace that it works by; 0 for none.
+    """
 
     client_id: ClientId
     stage: Stage
     filled: Decimal
     why: str = ""
+    change: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,35 @@ class Shares:
 
     symbol: Symbol
     quantity: Decimal
+
+
+class Cause(StrEnum):
+    """Why cash or shares have moved without an order. SPLIT moves shares alone, UNKNOWN whatever it says."""
+
+    FEE = "fee"
+    DIVIDEND = "dividend"
+    INTEREST = "interest"
+    TRANSFER = "transfer"
+    SPLIT = "split"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What has moved an account without an order: `amount` of cash and `shares`, below zero where they have gone.
+
+    `name` is what the broker calls it, `id` is its own there. `session` is the day it counts for, `at` when it was
+    booked there.
+    """
+
+    cause: Cause
+    id: str
+    name: str
+    symbol: Symbol | None
+    amount: Decimal
+    shares: Decimal
+    session: dt.date
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +158,8 @@ class Adjusted:
 class View:
     """All that a broker says of an account: its open orders and those ended lately, what was executed, what is held.
 
-    `adjusted` are the orders that it has changed by itself; none where it does not say.
+    `adjusted` are the orders that it has changed by itself; none where it does not say. `activities` are what else has
+    moved it; none where a broker takes all it takes with the executions.
     """
 
     orders: tuple[Seen, ...]
@@ -133,6 +167,7 @@ class View:
     positions: tuple[Shares, ...]
     cash: Decimal
     adjusted: tuple[Adjusted, ...] = ()
+    activities: tuple[Activity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +241,27 @@ class Withdraw:
 
 
 @dataclass(frozen=True, slots=True)
+class Replace:
+    """Let a working order of which nothing is filled have these prices instead, None where it has no such price.
+
+    It keeps its id here, whatever the broker calls it. `number` is that of the change, from 1 on; asked for twice it is
+    made once, and whether it holds is said by `Seen.change`, here and in a LookUp. Refused with code `halted` or
+    `declined` it was not made, and the order works as before; with any other it is not known.
+    """
+
+    client_id: ClientId
+    number: int
+    limit: Decimal | None
+    stop: Decimal | None
+    reply_to: ReplyTo[Found | Absent | Refused]
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
-    """Say all there is of the account; of executions those from `since` on, UTC in microseconds."""
+    """Say all there is of the account; of executions those from `since` on, UTC in microseconds.
+
+    Activities may be older: they are booked days after the session that they count for.
+    """
 
     since: int
     reply_to: ReplyTo[Viewed | Refused]
@@ -231,4 +285,4 @@ class LookDue:
     why: str
 
 
-Request = Send | Flatten | LookUp | Withdraw | Look
+Request = Send | Flatten | LookUp | Withdraw | Replace | Look

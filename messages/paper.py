@@ -13,6 +13,7 @@ class Order:
 
     `triggered`: its stop was reached, so that it waits for shares alone. `best` is the best price that a trailing stop
     has seen. `parent` is the order whose leg it is; the ticket's quantity of a leg is what is left for it to do.
+    `change` is the number of the change that its prices are of.
     """
 
     ticket: Ticket
@@ -23,8 +24,9 @@ class Order:
     best: Decimal | None = None
     parent: ClientId | None = None
     why: str = ""
+    change: int = 0
 
     @property
     def seen(self) -> Seen:
         """What is told of it."""
-        return Seen(self.ticket.client_id, self.stage, self.filled, self.why)
+        return Seen(self.ticket.client_id, self.stage, self.filled, self.why, self.change)

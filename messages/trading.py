@@ -37,6 +37,7 @@ class TradingTerms:
     the equity; a difference of `band` of it or less is left alone. Of the equity `risk_per_trade` may be lost between
     price and stop, and `volume_share` of a session's volume may be ours. `costs` names the paper broker's preset.
     `when_halted` says what HALTED does to what is held, `on_stop` what becomes of orders when a desk that serves stops.
+    `account` is there where `money` is real: the one account that is meant.
     """
 
     analysts: tuple[Literal["claude", "rules"], ...] = ("claude",)
@@ -52,6 +53,13 @@ class TradingTerms:
     on_stop: OnStop = "ask"
     url_override: str = ""
     stream_override: str = ""
+    money: Literal["paper", "real"] = "paper"
+    account: str = ""
+
+    @property
+    def real_money(self) -> str | None:
+        """The account whose real money is traded; None on paper."""
+        return self.account if self.money == "real" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +250,16 @@ class Withdraw:
 
 
 @dataclass(frozen=True, slots=True)
+class Amend:
+    """Have a working order work at another limit or stop; None leaves it as it is."""
+
+    order: ClientId
+    limit: Decimal | None
+    stop: Decimal | None
+    reply_to: ReplyTo["Said | Refused"]
+
+
+@dataclass(frozen=True, slots=True)
 class SetState:
     """Halt, reduce or resume, for `all` or for one broker. HALTED also has all working orders cancelled.
 
@@ -283,7 +301,7 @@ class Said:
     sentence: str
 
 
-Instruction = Approve | Reject | Withdraw | SetState | Close | GiveMandate
+Instruction = Approve | Reject | Withdraw | Amend | SetState | Close | GiveMandate
 Request = Import | Instruction
 Message = (
     Request

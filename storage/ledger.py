@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from messages.broker import Execution, Side
+from messages.broker import Activity, Cause, Execution, Side
 from messages.database import Many, Statement
 from messages.lots import Lot, Matched, Realised
 from messages.trading import Held, Holding
@@ -22,6 +22,11 @@ from storage import chain
 from storage.chain import Fault
 from storage.connections import Reader
 
+MOVED: Final = {
+    Cause.FEE: ("trade", "fees"), Cause.DIVIDEND: ("dividend", "dividends"), Cause.INTEREST: ("dividend", "dividends"),
+    Cause.TRANSFER: ("deposit", "deposits"),
+}  # fmt: skip
+"""The kind of a booking of cash that a broker has moved by itself, and what it stands against."""
 PAPER: Final = "paper"
 """The account that an import opens, unless another is named."""
 Line = tuple[str, Symbol | None, int, int, str | None, str | None]
@@ -137,6 +142,15 @@ def dividend(
     money, name = to_units(amount), f"{symbol} {session}"
     lines: list[Line] = [_money("cash", money), ("dividends", symbol, 0, -money, None, None)]
     return _once("dividend", name, correlation_id, now, broker, name, session.isoformat(), lines)
+
+
+def moved(activity: Activity, broker: str, correlation_id: CorrelationId, now: int) -> Booking:
+    """Cash that a broker has paid or taken by itself, once for its id: one of those in MOVED. Raises OutOfRange."""
+    kind, account = MOVED[activity.cause]
+    money, symbol = to_units(activity.amount), None if account == "deposits" else activity.symbol
+    lines: list[Line] = [_money("cash", money), (account, symbol, 0, -money, None, None)]
+    session = activity.session.isoformat()
+    return _once(kind, activity.name, correlation_id, now, broker, activity.id, session, lines)
 
 
 def split(
@@ -327,6 +341,12 @@ def opened_at(read: Reader, broker: str) -> int:
     """When an account was opened last, UTC in microseconds; 0 if it never was. What was before is part of that."""
     sql = "SELECT coalesce(max(at), 0) FROM ledger_transactions WHERE kind = 'opening' AND broker = ?"
     return read.rows(tuple[int], sql, broker)[0][0]
+
+
+def is_booked(read: Reader, broker: str, kind: str, reference: str) -> bool:
+    """Whether there is a booking of this kind with this reference."""
+    sql = "SELECT 1 FROM ledger_transactions WHERE reference = ? AND broker = ? AND kind = ?"
+    return bool(read.rows(tuple[int], sql, reference, broker, kind))
 
 
 def is_open(read: Reader) -> bool:

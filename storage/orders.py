@@ -136,6 +136,18 @@ def approve(order: Order, now: int) -> tuple[Statement, ...]:
     )  # fmt: skip
 
 
+def amend(order: Order, ticket: Ticket, why: str, now: int) -> tuple[Statement, ...]:
+    """It works at the prices of this ticket, and a share of it may take as much."""
+    price = ticket.limit or ticket.stop or order.price
+    return (
+        Statement(
+            "UPDATE trading_orders SET ticket = ?, price = ? WHERE id = ?",
+            (_json(ticket), to_units(price), order.id),
+        ),
+        note(order.id, "amended", why, now),
+    )
+
+
 def watch(leg: Order, why: str, now: int) -> tuple[Statement, ...]:
     """Its broker holds a leg no longer, so that it is watched here from now on."""
     return (

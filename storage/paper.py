@@ -17,13 +17,14 @@ from messages.values import Symbol, from_units, to_units
 from storage.connections import Reader
 
 _KEEP: Final = """INSERT INTO paper_orders (client_id, parent, symbol, side, quantity, kind, in_force, limit_price,
-        stop_price, trail, take_profit, stop_loss, came, stage, filled, triggered, best, why, at, ended_at)
+        stop_price, trail, take_profit, stop_loss, came, stage, filled, triggered, best, why, change, at, ended_at)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
         value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15,
-        value ->> 16, value ->> 17, value ->> 18, value ->> 19
+        value ->> 16, value ->> 17, value ->> 18, value ->> 19, value ->> 20
     FROM json_each(?) WHERE true ORDER BY key
-    ON CONFLICT (client_id) DO UPDATE SET quantity = excluded.quantity, stage = excluded.stage,
-        filled = excluded.filled, triggered = excluded.triggered, best = excluded.best, why = excluded.why,
+    ON CONFLICT (client_id) DO UPDATE SET quantity = excluded.quantity, change = excluded.change,
+        stage = excluded.stage, filled = excluded.filled, triggered = excluded.triggered, best = excluded.best,
+        why = excluded.why,
         ended_at = excluded.ended_at, limit_price = excluded.limit_price, stop_price = excluded.stop_price,
         trail = excluded.trail, take_profit = excluded.take_profit, stop_loss = excluded.stop_loss"""
 _EXECUTE: Final = """INSERT INTO paper_executions (execution_id, client_id, symbol, side, quantity, price, amount, fee,
@@ -86,7 +87,7 @@ def _row(order: Order, now: int) -> tuple[SqlValue, ...]:
         ticket.client_id, order.parent, ticket.symbol, str(ticket.side), _units(ticket.quantity) if kept else None,
         str(ticket.kind), str(ticket.in_force), *(_units(amount) if kept else None for amount in amounts),
         order.came.isoformat() if order.came else None, str(order.stage), to_units(order.filled), int(order.triggered),
-        _units(order.best), order.why, now, None if order.stage is Stage.WORKING else now,
+        _units(order.best), order.why, order.change, now, None if order.stage is Stage.WORKING else now,
     )  # fmt: skip
 
 
@@ -101,14 +102,14 @@ def _execution(execution: Execution, moved: Decimal) -> tuple[SqlValue, ...]:
 def find(read: Reader, client_ids: Iterable[ClientId]) -> dict[ClientId, Known]:
     """The orders of these ids, as far as there are any. Ids are of ASCII."""
     rows = read.rows(
-        tuple[str, str, str, int, str],
-        """SELECT client_id, symbol, stage, filled, why FROM paper_orders
+        tuple[str, str, str, int, str, int],
+        """SELECT client_id, symbol, stage, filled, why, change FROM paper_orders
         WHERE client_id IN (SELECT value FROM json_each(?))""",
         msgspec.json.encode(list(client_ids)).decode(),
     )
     return {
-        ClientId(id_): Known(Symbol(symbol), Seen(ClientId(id_), Stage(stage), from_units(filled), why))
-        for id_, symbol, stage, filled, why in rows
+        ClientId(id_): Known(Symbol(symbol), Seen(ClientId(id_), Stage(stage), from_units(filled), why, change))
+        for id_, symbol, stage, filled, why, change in rows
     }
 
 
@@ -117,10 +118,10 @@ def working(read: Reader) -> list[Order]:
     rows = read.rows(
         tuple[
             str, str | None, str, str, int, str, str, int | None, int | None, int | None, int | None, int | None, str,
-            int, int, int | None, str,
+            int, int, int | None, str, int,
         ],
         """SELECT client_id, parent, symbol, side, quantity, kind, in_force, limit_price, stop_price, trail,
-            take_profit, stop_loss, came, filled, triggered, best, why
+            take_profit, stop_loss, came, filled, triggered, best, why, change
         FROM paper_orders WHERE stage = 'working' ORDER BY number""",
     )  # fmt: skip
     return [
@@ -130,23 +131,26 @@ def working(read: Reader) -> list[Order]:
                 *map(_amount, (limit, stop, trail, take_profit, stop_loss)),
             ),
             dt.date.fromisoformat(came), Stage.WORKING, from_units(filled), bool(triggered), _amount(best),
-            ClientId(parent) if parent else None, why,
+            ClientId(parent) if parent else None, why, change,
         )
         for client_id, parent, symbol, side, quantity, kind, in_force, limit, stop, trail, take_profit, stop_loss, came,
-            filled, triggered, best, why in rows
+            filled, triggered, best, why, change in rows
     ]  # fmt: skip
 
 
 def lately(read: Reader, since: int) -> tuple[Seen, ...]:
     """The orders that work and those that ended since then, UTC in microseconds, in order of arrival."""
     rows = read.rows(
-        tuple[int, str, str, int, str],
-        """SELECT +number AS arrival, client_id, stage, filled, why FROM paper_orders WHERE stage = 'working'
-        UNION ALL SELECT +number, client_id, stage, filled, why FROM paper_orders WHERE ended_at >= ?
+        tuple[int, str, str, int, str, int],
+        """SELECT +number AS arrival, client_id, stage, filled, why, change FROM paper_orders WHERE stage = 'working'
+        UNION ALL SELECT +number, client_id, stage, filled, why, change FROM paper_orders WHERE ended_at >= ?
         ORDER BY arrival""",  # by + they are sorted, and not all there are read in their order
         since,
     )
-    return tuple(Seen(ClientId(id_), Stage(stage), from_units(filled), why) for _, id_, stage, filled, why in rows)
+    return tuple(
+        Seen(ClientId(id_), Stage(stage), from_units(filled), why, change)
+        for _, id_, stage, filled, why, change in rows
+    )
 
 
 def executions(read: Reader, since: int) -> tuple[Execution, ...]:

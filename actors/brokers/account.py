@@ -24,7 +24,7 @@ from storage.paper import Known
 class Account:
     """What is on disk, and what has changed since; `write` hands that out. A new one on the same file is what is kept.
 
-    `took` says whether there are new orders among it.
+    `took` says whether there are new orders among it, or other prices.
     """
 
     def __init__(self, read: Reader, costs: Costs) -> None:
@@ -94,6 +94,16 @@ class Account:
         """Cancel it, unless it has ended."""
         if (order := self._open.get(known.symbol, {}).get(known.seen.client_id)) is not None:
             self._change(matching.cancelled(order, "it was withdrawn"))
+
+    def replace(self, known: Known, number: int, limit: Decimal | None, stop: Decimal | None) -> str | None:
+        """Other prices from the next bar on; it keeps its place. Why not, if not."""
+        order = self._open.get(known.symbol, {}).get(known.seen.client_id)
+        assert order is not None, known  # it works
+        if order.triggered or order.filled:
+            return "its stop was reached, or a part of it was filled already"
+        self.took = True
+        self._change(replace(order, ticket=replace(order.ticket, limit=limit, stop=stop), change=number))
+        return None
 
     def write(self, now: int) -> tuple[Statement, ...]:
         """What keeps all that has changed; from now on it counts as kept."""

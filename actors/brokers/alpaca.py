@@ -13,7 +13,7 @@ from actors.brokers.alpaca_book import Book
 from actors.brokers.alpaca_line import Declined, Line, Unanswered
 from actors.brokers.alpaca_replies import Rubbish, placed
 from actors.brokers.alpaca_stream import Broken, Connected, Heard, Update, Updates
-from actors.brokers.alpaca_tickets import body, unfit
+from actors.brokers.alpaca_tickets import body, changing, unfit
 from actors.kernel.me import Me
 from messages.addresses import Ref, ReplyTo
 from messages.broker import (
@@ -25,6 +25,7 @@ from messages.broker import (
     Look,
     LookDue,
     LookUp,
+    Replace,
     Request,
     Seen,
     Send,
@@ -101,6 +102,8 @@ class AlpacaBroker:
                 self._answer(message.reply_to, partial(self._look_up, message.client_id, message.reply_to.about))
             case Withdraw():
                 self._answer(message.reply_to, partial(self._withdraw, message.client_id, message.reply_to.about))
+            case Replace():
+                self._replace(message)
             case Look():
                 about = message.reply_to.about
                 self._answer(message.reply_to, lambda: Viewed(about, self._book.view(message.since)))
@@ -186,6 +189,35 @@ class AlpacaBroker:
             there = self._book.find(client_id)
         return Absent(about) if there is None else Found(about, there.order)
 
+    def _replace(self, message: Replace) -> None:
+        about = message.reply_to.about
+        try:
+            self._answer(message.reply_to, lambda: self._change(message, about))
+        except _Declined as no:
+            message.reply_to.refuse("declined", str(no))
+
+    def _change(self, asked: Replace, about: object) -> Found | Absent:
+        """Another order takes its place there, under an id that is taken once; it goes by the same name here."""
+        there = self._book.find(asked.client_id)
+        if there is None or there.order.stage is not Stage.WORKING or there.order.change >= asked.number:
+            return Absent(about) if there is None else Found(about, there.order)
+        if there.order.filled:
+            raise _Declined(f"{there.order.filled:f} of order {asked.client_id} are filled already")
+        if (why := self._halted()) is not None:
+            raise _Halted(f"{asked.client_id} was not changed: {why}")
+        try:
+            said = self._line.ask("PATCH", f"/orders/{there.id}", changing(asked))
+        except Declined as no:
+            there = self._book.find(asked.client_id)  # it may have been filled, or changed and not heard of
+            if there is None or there.order.stage is not Stage.WORKING or there.order.change >= asked.number:
+                return Absent(about) if there is None else Found(about, there.order)
+            raise _Declined(str(no)) from no
+        self._line.checked("Order", said)
+        there = self._book.find(asked.client_id)
+        if there is not None and there.order.stage is Stage.WORKING and there.order.change < asked.number:
+            raise Unanswered("unknown", f"order {asked.client_id} is being changed", 1.0)
+        return Absent(about) if there is None else Found(about, there.order)
+
     def _heard(self, updates: list[Update]) -> None:
         """Executions are asked for; of what else has ended an order, or is not understood, a Look will tell."""
         due = list[str]()
@@ -226,6 +258,7 @@ class AlpacaBroker:
             if self._me.clock.utc() < self._gate:
                 raise Unanswered("limited", "too many requests")
             self._book.begin()
+            self._recognise()
             for one in self._book.fills(self._since - OVERLAP).values():
                 if one.id not in self._told:
                     name = self._book.name(one.order_id)
@@ -241,6 +274,10 @@ class AlpacaBroker:
         elif self._announced:
             self._announced.clear()
             self._trading.tell(LookDue(f"an execution was announced, but {why}"))
+
+
+class _Declined(Exception):
+    """The prices of the order stay as they are."""
 
 
 class _Halted(Exception):

@@ -5,18 +5,18 @@ import re
 import stat
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from actors.domain.real_money import missing
 from messages.errors import TroupeError
 from storage.files import Unreadable, read_text
 
 KEY: Final = "TROUPE_ALPACA_KEY"
 SECRET: Final = "TROUPE_ALPACA_SECRET"
-LIVE: Final = "TROUPE_ALPACA_LIVE"
-"""The variables in which a person gives the keys, and the second of three times says that money may be real."""
+"""The variables in which a person gives the keys."""
 LARGEST: Final = 10_000
 """Bytes a file with keys may have."""
 
@@ -40,15 +40,6 @@ class Account:
     def host(self) -> str:
         """What to call it in a sentence."""
         return urlsplit(self.url).netloc
-
-
-@dataclass(frozen=True, slots=True)
-class Confirmation:
-    """What a person typed so that real money may be traded, of which account; `at` is UTC in microseconds."""
-
-    account: str
-    typed: str
-    at: int
 
 
 class Keys:
@@ -79,36 +70,15 @@ def on_loopback(url_override: str, stream: str) -> Account:
     return Account(url_override, stream)
 
 
-def phrase(account: str) -> str:
-    """What a person types to confirm."""
-    return f"trade real money in {account}"
+def live(real_money: str | None, variable: str | None, confirmed: str | None, stub: Account | None = None) -> Account:
+    """The account with real money. Raises BadAccount, naming all that is missing; nothing falls back to paper.
 
-
-def missing_for_live(setting: bool, variable: str | None, confirmation: Confirmation | None) -> tuple[str, ...]:
-    """What is not there of the three things that real money takes, a sentence each."""
-    missing = list[str]()
-    if not setting:
-        missing.append("desk.toml: [alpaca] live is not true")
-    if variable != "yes":
-        missing.append(f"environment: {LIVE} is not yes")
-    if confirmation is None:
-        missing.append("nobody has confirmed it by typing which account is meant")
-    elif not confirmation.account or confirmation.typed != phrase(confirmation.account):
-        missing.append(f"what was typed to confirm it is not '{phrase(confirmation.account or 'ACCOUNT')}'")
-    return tuple(missing)
-
-
-def live_allowed(setting: bool, variable: str | None, confirmation: Confirmation | None) -> bool:
-    """Whether all three are there: the setting, the environment variable and the typed confirmation."""
-    return not missing_for_live(setting, variable, confirmation)
-
-
-def live(setting: bool, variable: str | None, confirmation: Confirmation | None) -> Account:
-    """The account with real money. Raises BadAccount, naming all that is missing; nothing falls back to paper."""
-    if confirmation is None or not live_allowed(setting, variable, confirmation):
-        missing = "; ".join(missing_for_live(setting, variable, confirmation))
-        raise BadAccount(f"alpaca: real money is not traded: {missing}")
-    return Account("https://api.alpaca.markets", "wss://api.alpaca.markets/stream", confirmation.account)
+    `confirmed` says why what a person has typed does not hold, None if it does. Of a stub only the addresses are taken.
+    """
+    if (gone := missing(real_money, variable, confirmed)) or real_money is None:
+        raise BadAccount(f"alpaca: real money is not traded: {'; '.join(gone)}")
+    there = stub or Account("https://api.alpaca.markets", "wss://api.alpaca.markets/stream")
+    return replace(there, number=real_money)
 
 
 def keys(world: Mapping[str, str] = os.environ, file: Path | None = None) -> Keys:

@@ -1,12 +1,16 @@
 """What Alpaca knows of an account, asked for in pages and put together; nothing is taken that does not fit together."""
 
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final, TypeVar
 
 from actors.brokers import alpaca_replies as replies
 from actors.brokers.alpaca_line import Declined, Line, Unanswered
-from actors.brokers.alpaca_replies import Fill, Placed, Rubbish, placed, stamp
-from messages.broker import ClientId, Execution, Stage, View
+from actors.brokers.alpaca_replies import Fill, Placed, Raw, Rubbish, placed, stamp
+from messages.broker import Activity, ClientId, Execution, Stage, View
+
+T = TypeVar("T", Fill, Activity)
 
 DAY: Final = 86_400_000_000
 """Microseconds."""
@@ -14,8 +18,12 @@ GTC: Final = 91 * DAY
 """No order works there for longer: Alpaca ends GTC after 90 days. So whatever still works was sent within this."""
 PAGE, FILLS, PAGES = 500, 100, 200
 """Orders and executions in one answer, and answers that are asked for at most."""
+LATE: Final = 45 * DAY
+"""How long after the day that it counts for an activity may be booked; they are listed by that day."""
 LONGEST: Final = 60_000_000
 """Microseconds in which all that one question takes must be listed."""
+CHANGES: Final = 100
+"""Times that the prices of an order are changed at most."""
 LOOKS: Final = 3
 """Times that the account is looked at anew because something was executed meanwhile."""
 
@@ -50,7 +58,24 @@ class Book:
             if no.status == 404:
                 return None
             raise
-        return next((one for one in found.all() if one.order.client_id == client_id), None)
+        named = next((one for one in found.all() if one.order.client_id == client_id), None)
+        return None if named is None else self._latest(named)
+
+    def _latest(self, one: Placed, listed: Mapping[str, Placed] = MappingProxyType({})) -> Placed:
+        """What works in its place after its prices were changed, by us or on Alpaca's pages; asked for unless listed.
+
+        Of a bracket the stop that was reached replaces the target there; that is another order, and has another kind.
+        """
+        for _ in range(CHANGES):
+            if one.replaced_by is None:
+                return one
+            if (other := listed.get(one.replaced_by)) is None:
+                other = placed(self._line.checked("Order", self._line.ask("GET", f"/orders/{one.replaced_by}")))
+            if other.kind != one.kind:
+                return one
+            self.names[other.id] = one.order.client_id
+            one = replace(other, order=replace(other.order, client_id=one.order.client_id))
+        raise Rubbish(f"order {one.order.client_id}: was replaced more than {CHANGES} times")
 
     def met(self, said: object, client_id: ClientId | None = None) -> Placed:
         """An order as it was told; its id and its legs' are kept."""
@@ -62,17 +87,18 @@ class Book:
 
     def view(self, since: int) -> View:
         """Orders, positions and cash as of one moment: nothing was executed between the first and the last request."""
-        fills = self.fills(since)
+        fills, moved = self.fills(since), self.activities(since)
         for _ in range(LOOKS):
             orders = self.orders(since)
             positions = tuple(replies.shares(self._line.checked("Position", one)) for one in self._list("/positions"))
             cash = replies.cash(self._line.checked("TradeAccount", self._line.ask("GET", "/account")))
-            before, fills = fills, self.fills(since)
-            if fills.keys() == before.keys():
+            before, fills, moved = (fills.keys(), moved), self.fills(since), self.activities(since)
+            if (fills.keys(), moved) == before:
                 executions = tuple(one.of(self.name(one.order_id)) for one in fills.values())
                 _sound(orders, executions)
                 ended_lately = (one for one in orders if one.order.stage is Stage.WORKING or one.updated >= since)
-                return View(tuple(one.order for one in ended_lately), executions, positions, cash)
+                seen = tuple(one.order for one in ended_lately)
+                return View(seen, executions, positions, cash, activities=tuple(moved.values()))
         raise Unanswered("unknown", f"orders were executed each of {LOOKS} times that the account was looked at", 1.0)
 
     def orders(self, since: int) -> list[Placed]:
@@ -93,27 +119,48 @@ class Book:
                     met[one.id] = one
             # Whether Alpaca counts legs towards a page is not said: with them, one that was not full was the last.
             if sum(len(one.all()) for one in page) < PAGE:
-                return [one for parent in met.values() for one in parent.all()]
+                return self._named([one for parent in met.values() for one in parent.all()])
             if sum(len(one.all()) for one in met.values()) == before:
                 break
             after = max(one.submitted for one in page) - 1_000  # those sent in the same moment come again
         raise Rubbish(f"Alpaca: the list of orders does not end after {len(met)}")
 
+    def _named(self, listed: list[Placed]) -> list[Placed]:
+        """Each order once, as what works in its place now, under the name that it has here."""
+        there = {one.id: one for one in listed}
+        later = {
+            one.replaced_by for one in listed if one.replaced_by in there and there[one.replaced_by].kind == one.kind
+        }
+        return [self._latest(one, there) for one in listed if one.id not in later]
+
     def fills(self, since: int) -> dict[str, Fill]:
         """Executions from then on, by id; one that is told twice is one."""
-        met, asked = dict[str, Fill](), dict[str, object]({"direction": "asc", "page_size": FILLS})
-        asked["after"] = stamp(since - 1_000_000)  # exclusive there, and of an unknown fineness
+        asked: dict[str, object] = {"after": stamp(since - 1_000_000)}  # exclusive there, and of an unknown fineness
+        met = self._activities("/account/activities/FILL", asked, "execution", replies.fill)
+        return {one.id: one for one in met.values() if one.at >= since}
+
+    def activities(self, since: int) -> dict[str, Activity]:
+        """What else has moved cash or shares, by id: all that may have been booked from then on, and some before."""
+        asked: dict[str, object] = {"category": "non_trade_activity", "after": stamp(since - LATE)}
+        return self._activities("/account/activities", asked, "activity", replies.activity)
+
+    def _activities(
+        self, path: str, asked: dict[str, object], what: str, read: Callable[[Raw], T | None]
+    ) -> dict[str, T]:
+        """By id; one that is told twice is one."""
+        met = dict[str, T]()
+        asked |= {"direction": "asc", "page_size": FILLS}
         for _ in range(PAGES):
-            page = [replies.fill(replies.record(one)) for one in self._list("/account/activities/FILL", asked)]
-            for one in page:
+            page = [replies.record(one) for one in self._list(path, asked)]
+            for one in filter(None, map(read, page)):
                 if met.setdefault(one.id, one) != one:
-                    raise Rubbish(f"Alpaca: execution {one.id} is told twice, and differently")
+                    raise Rubbish(f"Alpaca: {what} {one.id} is told twice, and differently")
             if len(page) < FILLS:
-                return {one.id: one for one in met.values() if one.at >= since}
-            if asked.get("page_token") == page[-1].id:
+                return met
+            if asked.get("page_token") == page[-1].get("id"):
                 break
-            asked["page_token"] = page[-1].id
-        raise Rubbish(f"Alpaca: the list of executions does not end after {len(met)}")
+            asked["page_token"] = page[-1].get("id")
+        raise Rubbish(f"Alpaca: the list of {path} does not end after {len(met)}")
 
     def _list(self, path: str, asked: dict[str, object] | None = None) -> Iterator[object]:
         if self._utc() > self._until:

@@ -18,6 +18,7 @@ GATE: Final = 60.0
 """Seconds to keep still after a 429 that does not say how long; the limit is one of requests a minute."""
 LONGEST: Final = 300.0
 
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
 Code = Literal["unknown", "limited", "authentication", "rubbish"]
 
 
@@ -41,7 +42,7 @@ class Declined(TroupeError):
 class Line(Protocol):
     """The way to one account. Both raise Unanswered; `ask` also Declined."""
 
-    def ask(self, method: Literal["GET", "POST", "DELETE"], path: str, told: dict[str, object] | None = None) -> object:
+    def ask(self, method: Method, path: str, told: dict[str, object] | None = None) -> object:
         """One request, once; what was answered as JSON, numbers with a point as Decimal, None where there is none."""
         ...
 
@@ -65,13 +66,11 @@ class HttpLine:
         self._account, self._keys, self._within = account, keys, within
         self._client: Any = None
 
-    def ask(self, method: Literal["GET", "POST", "DELETE"], path: str, told: dict[str, object] | None = None) -> object:
+    def ask(self, method: Method, path: str, told: dict[str, object] | None = None) -> object:
         """See Line."""
         self.open()
         where = f"Alpaca at {self._account.host}, {method} {path}"
-        status, headers, content = self._one(
-            where, {"GET": "get", "POST": "post", "DELETE": "delete"}[method], path, told
-        )
+        status, headers, content = self._one(where, method.lower(), path, told)
         if status == 429:
             raise Unanswered("limited", f"{where}: too many requests (429)", _pause(headers))
         if status >= 500 or status == 408:

@@ -1,13 +1,14 @@
 """What Alpaca says, as values of ours: amounts from their text, never a float, and nothing taken on trust."""
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Any, Final
 
-from messages.broker import ClientId, Execution, Seen, Shares, Side, Stage
+from messages.broker import Activity, Cause, ClientId, Execution, Seen, Shares, Side, Stage
 from messages.errors import TroupeError
 from messages.values import LARGEST, UNIT, Symbol
 
@@ -34,6 +35,21 @@ _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _NEW_YORK: Final = dt.timedelta(hours=-5)
 """All of its trading day, 4:00 to 20:00, is on one date so far from UTC, in summer too."""
 _LEGS: Final = {"limit": "-tp", "stop": "-sl", "stop_limit": "-sl"}
+CAUSES: Final = MappingProxyType(
+    {
+        **dict.fromkeys(("FEE", "PTC", "DIVFEE"), Cause.FEE),
+        **dict.fromkeys(("DIV", "DIVCGL", "DIVCGS", "CGD", "DIVROC", "DIVTXEX", "CIL"), Cause.DIVIDEND),
+        **dict.fromkeys(("DIVNRA", "DIVTW", "DIVFT", "DIVWH"), Cause.DIVIDEND),  # what is withheld of one
+        **dict.fromkeys(("INT", "INTNRA", "INTTW"), Cause.INTEREST),
+        **dict.fromkeys(("CSD", "CSW", "CSR", "JNLC", "ACATC"), Cause.TRANSFER),
+        **dict.fromkeys(("SPLIT", "SSP"), Cause.SPLIT),
+    }
+)
+"""What Alpaca's types of account activities mean here. Any other that moves something is not understood."""
+_CHANGED: Final = re.compile(r"-r([1-9][0-9]{0,8})$")
+_NOT_YET: Final = frozenset({"pending", "canceled", "rejected"})
+_SHARES: Final = frozenset({"SDIV"})
+"""Kinds of dividends that are paid in shares."""
 
 
 class Rubbish(TroupeError):
@@ -42,7 +58,11 @@ class Rubbish(TroupeError):
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An order there: by Alpaca's id, and by ours, which for the leg of a bracket is its parent's with an ending."""
+    """An order there: by Alpaca's id, and by ours, which for the leg of a bracket is its parent's with an ending.
+
+    An order whose prices were changed is another one there: this one, if `replaced_by` says so, is over, and the other
+    goes by its name. `prices` are its limit and its stop.
+    """
 
     id: str
     order: Seen
@@ -50,6 +70,9 @@ class Placed:
     submitted: int
     updated: int
     legs: tuple["Placed", ...]
+    kind: str
+    prices: tuple[Decimal | None, Decimal | None]
+    replaced_by: str | None
 
     def all(self) -> tuple["Placed", ...]:
         """This one and its legs."""
@@ -72,9 +95,28 @@ def placed(raw: Raw, name: str | None = None) -> Placed:
         placed({**leg, "legs": None}, f"{client_id}{_LEGS[leg['type']]}" if leg.get("type") in _LEGS else None)
         for leg in raw.get("legs") or ()
     )
+    prices = tuple(
+        None if raw.get(field) is None else amount(raw[field], f"order {client_id}: {field}", least=UNIT)
+        for field in ("limit_price", "stop_price")
+    )
+    replaced_by = _text(raw, "replaced_by") if status == "replaced" and raw.get("replaced_by") else None
     why = "" if stage in {Stage.WORKING, Stage.FILLED} else f"Alpaca says {status}"
     times = (moment(raw, "submitted_at"), moment(raw, "updated_at"))
-    return Placed(_text(raw, "id"), Seen(client_id, stage, filled, why), quantity, *times, legs)
+    seen = Seen(client_id, stage, filled, why, change(str(raw.get("client_order_id"))))
+    return Placed(
+        _text(raw, "id"), seen, quantity, *times, legs, str(raw.get("type")), (prices[0], prices[1]), replaced_by
+    )
+
+
+def changed(client_id: ClientId, number: int) -> str:
+    """What an order is called there from its so many-th change on. Alpaca takes it once."""
+    return f"{client_id}-r{number}"
+
+
+def change(called: str) -> int:
+    """The number of the change in it; 0 where there is none."""
+    found = _CHANGED.search(called)
+    return int(found[1]) if found else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +153,48 @@ def fill(raw: Raw) -> Fill:
     filled = amount(raw.get("cum_qty"), f"{where}: cum_qty", least=quantity)
     ids = _text(raw, "id"), _text(raw, "order_id"), Symbol(_text(raw, "symbol"))
     return Fill(*ids, side, quantity, price, moment(raw, "transaction_time"), stage, filled)
+
+
+def activity(raw: Raw) -> Activity | None:
+    """A non-trade activity; None where it is none, has moved nothing, or has not happened. Raises Rubbish.
+
+    Not read by alpaca-py's class, whose amounts are floats.
+    """
+    name, id_ = _text(raw, "activity_type"), _text(raw, "id")
+    where, status = f"activity {_clip(id_)}", str(raw.get("status") or "executed")
+    if name == "FILL" or status in _NOT_YET:
+        return None
+    if status not in {"executed", "correct"}:
+        raise Rubbish(f"{where}: status '{_clip(status)}' is none that Alpaca documents")
+    cash, quantity = (amount(raw.get(field) or "0", f"{where}: {field}") for field in ("net_amount", "qty"))
+    kind, symbol = str(raw.get("activity_sub_type") or ""), _text(raw, "symbol") if raw.get("symbol") else None
+    cause = CAUSES.get(name, Cause.UNKNOWN)
+    if kind in _SHARES or str(raw.get("currency") or "USD") != "USD":
+        cause = Cause.UNKNOWN
+    if cause is Cause.SPLIT and (cash or symbol is None):
+        cause = Cause.UNKNOWN
+    if cause not in {Cause.SPLIT, Cause.UNKNOWN}:
+        quantity = Decimal(0)  # of a dividend it is how many shares it was paid for
+    if not cash and not quantity:
+        return None
+    session = _day(raw, where)
+    at = moment(raw, "created_at") if raw.get("created_at") else _end_of(session)
+    called = _clip(f"{name} {kind}" if kind else name)
+    return Activity(cause, id_, called, None if symbol is None else Symbol(symbol), cash, quantity, session, at)
+
+
+def _day(raw: Raw, where: str) -> dt.date:
+    text = _text(raw, "date")
+    try:
+        return dt.date.fromisoformat(text[:10])
+    except ValueError:
+        raise Rubbish(f"{where}: date: '{_clip(text)}' is not a day") from None
+
+
+def _end_of(session: dt.date) -> int:
+    """When its day is over in New York: what does not say when it was booked was so in the evening."""
+    midnight = dt.datetime.combine(session, dt.time(), dt.UTC) - _NEW_YORK
+    return (midnight - _EPOCH) // dt.timedelta(microseconds=1) + 86_400_000_000
 
 
 def shares(raw: Raw) -> Shares:

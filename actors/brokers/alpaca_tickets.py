@@ -3,7 +3,8 @@
 from decimal import Decimal
 from typing import Final
 
-from messages.broker import InForce, Kind, Side, Ticket
+from actors.brokers.alpaca_replies import changed
+from messages.broker import InForce, Kind, Replace, Side, Ticket
 from messages.values import LARGEST, UNIT
 
 Json = dict[str, object]
@@ -80,6 +81,15 @@ def body(ticket: Ticket) -> Json:
         legs["stop_loss"] = {"stop_price": _text(ticket.stop_loss)}
     if legs:
         sent |= {"order_class": "bracket" if len(legs) == 2 else "oto", "time_in_force": "gtc", **legs}
+    return sent
+
+
+def changing(asked: Replace) -> Json:
+    """What is sent to change the prices of an order."""
+    sent: Json = {"client_order_id": changed(asked.client_id, asked.number)}
+    for name in ("limit", "stop"):
+        if (amount := getattr(asked, name)) is not None:
+            sent[_FIELDS[name]] = _text(amount)
     return sent
 
 

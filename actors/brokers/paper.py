@@ -24,7 +24,9 @@ from messages.broker import (
     Found,
     Look,
     LookUp,
+    Replace,
     Send,
+    Stage,
     Ticket,
     View,
     Viewed,
@@ -100,7 +102,7 @@ class PaperBroker:
     def on_receive(self, message: Message) -> None:
         """The whole protocol."""
         match message:
-            case Send() | Flatten() | LookUp() | Withdraw() | Look():
+            case Send() | Flatten() | LookUp() | Withdraw() | Replace() | Look():
                 self._take(message)
             case Committed(_Writing() as writing):
                 self._act(writing)
@@ -174,6 +176,8 @@ class PaperBroker:
                     self._answer(each, acts)
                 case Withdraw():
                     self._withdraw(each, acts)
+                case Replace():
+                    self._replace(each, halted, acts)
                 case Look():
                     self._look(each, acts)
                 case _:
@@ -208,7 +212,7 @@ class PaperBroker:
             return f"the last price of {ticket.symbol} is of {bar.session}, and it is {now}; refresh its bars"
         return tickets.fault(ticket, bar.close)
 
-    def _answer(self, asked: Send | Flatten | LookUp | Withdraw, acts: list[Callable[[], None]]) -> None:
+    def _answer(self, asked: Send | Flatten | LookUp | Withdraw | Replace, acts: list[Callable[[], None]]) -> None:
         reply_to, known = asked.reply_to, self._account.find(_client_id(asked))
         if known is not None:
             found = Found(reply_to.about, known.seen)
@@ -223,6 +227,21 @@ class PaperBroker:
             self._catch_up(known.symbol, acts)
             self._account.withdraw(known)
         self._answer(withdraw, acts)
+
+    def _replace(self, asked: Replace, halted: str | None, acts: list[Callable[[], None]]) -> None:
+        """What bars have made of it came before."""
+        reply_to = asked.reply_to
+        if (known := self._account.find(asked.client_id)) is not None:
+            self._catch_up(known.symbol, acts)
+            known = self._account.find(asked.client_id)
+        if known is not None and known.seen.stage is Stage.WORKING and known.seen.change < asked.number:
+            if halted is not None:
+                acts.append(lambda: reply_to.refuse("halted", halted))
+                return
+            if (why := self._account.replace(known, asked.number, asked.limit, asked.stop)) is not None:
+                acts.append(lambda: reply_to.refuse("declined", why))
+                return
+        self._answer(asked, acts)
 
     def _look(self, look: Look, acts: list[Callable[[], None]]) -> None:
         for symbol in self._account.symbols:
@@ -252,7 +271,7 @@ def _client_id(asked: broker.Request) -> ClientId:
     match asked:
         case Send(ticket):
             return ticket.client_id
-        case Flatten(client_id) | LookUp(client_id) | Withdraw(client_id):
+        case Flatten(client_id) | LookUp(client_id) | Withdraw(client_id) | Replace(client_id):
             return client_id
         case Look():
             return ClientId("")

@@ -36,7 +36,7 @@ class Access:
 
     `asking` says how Claude is asked, and for how much; `operations` how the writer is,
     `backups` how many of them are kept, `broker` where orders go, `calendar` when the market is open, None on sample
-    prices.
+    prices; `real_money` is the account if that is what is traded.
     """
 
     system: System
@@ -53,6 +53,7 @@ class Access:
     backups: int = 7
     broker: str = "paper"
     calendar: str | None = None
+    real_money: str | None = None
 
     def ask(self, _kind: type[R], ref: Ref[M], make: Callable[[ReplyTo[R | Refused]], M]) -> R:
         """Tell `make(reply_to)` and wait for an answer of this kind. Raises DeskRefused."""

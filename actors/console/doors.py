@@ -99,6 +99,10 @@ class Door(Protocol):
         """See trading.say."""
         ...
 
+    def amend(self, of: str, prices: trading.Prices) -> Said:
+        """See trading.amend."""
+        ...
+
     def set_state(self, state: TradingState, scope: str, why: str, *, flatten: bool | None = None) -> Said:
         """See trading.set_state."""
         ...
@@ -163,6 +167,10 @@ class Here:
     def say(self, what: trading.What, of: str, reason: str) -> Said:
         """See Door."""
         return trading.say(self._access, what, of, reason)
+
+    def amend(self, of: str, prices: trading.Prices) -> Said:
+        """See Door."""
+        return trading.amend(self._access, of, prices)
 
     def set_state(self, state: TradingState, scope: str, why: str, *, flatten: bool | None = None) -> Said:
         """See Door."""
@@ -230,6 +238,11 @@ class There:
         """See Door."""
         path = f"/orders/{quote(of, safe='')}/{what}"
         return msgspec.convert(call(self._home.socket, "POST", path, {"reason": reason}), Said)
+
+    def amend(self, of: str, prices: trading.Prices) -> Said:
+        """See Door."""
+        path = f"/orders/{quote(of, safe='')}/amend"
+        return msgspec.convert(call(self._home.socket, "POST", path, msgspec.to_builtins(prices)), Said)
 
     def set_state(self, state: TradingState, scope: str, why: str, *, flatten: bool | None = None) -> Said:
         """See Door."""

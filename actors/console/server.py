@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from actors.console import asking, backups, calendars, claude, queues, rounds, talking, trading, views
+from actors.console import asking, backups, calendars, claude, queues, real_money, rounds, talking, trading, views
 from actors.console.access import Access, DeskFailed, DeskRefused
 from actors.console.asking import Mode
 from actors.console.encoding import encoded
@@ -72,7 +72,8 @@ def application(access: Access, home: Home) -> Starlette:
             views.ActorState(each.actor, each.state.value, each.waiting, each.cause) for each in access.system.observe()
         )
         market = calendars.market(access.read, access.calendar, access.system.clock.utc())
-        return views.status(access.read, str(home.path), source, os.getpid(), actors, access.operations.held, market)
+        more = access.operations.held, market, access.real_money
+        return views.status(access.read, str(home.path), source, os.getpid(), actors, *more)
 
     def list_tasks(request: Request, body: bytes) -> object:
         limit = request.query_params.get("limit", "20")
@@ -129,12 +130,17 @@ def application(access: Access, home: Home) -> Starlette:
         return backups.begin(access)
 
     def list_orders(request: Request, body: bytes) -> object:
-        return trading.trading(access.read, access.broker, 100, home.halted())
+        halted = real_money.halted(home, access.real_money, access.system.clock.utc())
+        return trading.trading(access.read, access.broker, 100, halted, access.real_money)
 
     def saying(what: trading.What) -> Callable[[Request, bytes], object]:
         return lambda request, body: trading.say(
             access, what, request.path_params["of"], msgspec.json.decode(body, type=_Reason).reason
         )
+
+    def amend(request: Request, body: bytes) -> object:
+        prices = msgspec.json.decode(body, type=trading.Prices)
+        return trading.amend(access, request.path_params["of"], prices)
 
     def set_state(request: Request, body: bytes) -> object:
         wanted = msgspec.json.decode(body, type=_State)
@@ -158,6 +164,7 @@ def application(access: Access, home: Home) -> Starlette:
             Route("/orders/{of}/approve", _answering(saying("approve")), methods=["POST"]),
             Route("/orders/{of}/reject", _answering(saying("reject")), methods=["POST"]),
             Route("/orders/{of}/cancel", _answering(saying("cancel")), methods=["POST"]),
+            Route("/orders/{of}/amend", _answering(amend), methods=["POST"]),
             Route("/mandate", _answering(give), methods=["POST"]),
             Route("/trading", _answering(set_state), methods=["POST"]),
             Route("/why/{id}", _answering(why), methods=["GET"]),

@@ -22,6 +22,7 @@ from actors.console.report import Recommendation, Report
 from actors.console.talking import Reply, Step
 from actors.console.views import Status, Why
 from actors.domain.figures import shown
+from messages.errors import TroupeError
 from messages.research import Fact
 from storage.tasks import TaskRow
 
@@ -30,6 +31,12 @@ HINDSIGHT: Final = "Claude may know what came later; these answers are never sco
 YES: Final = frozenset({"y", "yes"})
 PIPED: Final = 200
 """Columns where standard output is not a terminal, so that what is searched for is not broken."""
+
+
+class NoTerminal(TroupeError):
+    """What a person has to type comes from elsewhere."""
+
+
 out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED)
 err = Console(stderr=True, highlight=False)
 
@@ -38,6 +45,20 @@ def opening(source: str, *, json: bool) -> None:
     """What every print opens with on sample prices; beside JSON it goes to standard error."""
     if source == "sample":
         (err if json else out).print(SAMPLE)
+
+
+def real_money(account: str | None, *, json: bool) -> None:
+    """What everything about orders opens with where money is real; beside JSON it goes to standard error."""
+    if account is not None:
+        (err if json else out).print(f"REAL MONEY: orders go to account {account}.", markup=False, soft_wrap=True)
+
+
+def typed(question: str, *, json: bool) -> str:
+    """What a person answers at this terminal; from nowhere else, so that no program answers. Raises NoTerminal."""
+    if not sys.stdin.isatty():
+        raise NoTerminal("standard input is no terminal; a person types this, and nobody and nothing else")
+    (err if json else out).print(question, markup=False, soft_wrap=True)
+    return sys.stdin.readline().strip()
 
 
 def line(text: str) -> None:
@@ -222,6 +243,7 @@ def print_tasks(rows: Sequence[TaskRow], title: str = "Tasks, newest first") -> 
 
 def print_status(status: Status) -> None:
     """The desk at a glance."""
+    real_money(status.real_money, json=False)
     running = f"running as process {status.pid}" if status.pid else "not running"
     line(f"Desk {status.home}: {running}; prices: {status.source}")
     if status.market:

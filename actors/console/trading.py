@@ -13,6 +13,7 @@ from actors.domain.mandates import BadMandate, Mandate
 from messages.broker import Execution, Side
 from messages.errors import TroupeError
 from messages.trading import (
+    Amend,
     Approve,
     GiveMandate,
     Held,
@@ -69,25 +70,36 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Prices:
+    """What an order's prices are to be; None leaves one as it is."""
+
+    limit: Decimal | None = None
+    stop: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class WhyOrder:
     """The whole chain: the recommendation, the order, what happened to it, and what was executed.
 
-    Behind an order by which a halt closes a position there is no recommendation.
+    Behind an order by which a halt closes a position there is no recommendation. `real_money` is the account whose
+    money is traded, where it is not paper.
     """
 
     order: Order
     journal: tuple[Note, ...]
     fills: tuple[Execution, ...]
     recommendation: Why | None
+    real_money: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Trading:
-    """Whether trading goes on, and the newest orders."""
+    """Whether trading goes on, and the newest orders; `real_money` is the account, where it is not paper."""
 
     state: TradingState
     why: str
     orders: tuple[Order, ...]
+    real_money: str | None
 
 
 def say(access: Access, what: What, of: str, reason: str = "") -> Said:
@@ -103,6 +115,12 @@ def say(access: Access, what: What, of: str, reason: str = "") -> Said:
             return access.ask(Said, access.trading, partial(Reject, id_, reason.strip()))
         case "cancel":
             return access.ask(Said, access.trading, partial(Withdraw, id_))
+
+
+def amend(access: Access, of: str, prices: Prices) -> Said:
+    """Have a working order work at other prices; the beginning of its id is enough. Raises NotFound, DeskRefused."""
+    make: Any = partial(Amend, find(access.read, of).id, prices.limit, prices.stop)
+    return access.ask(Said, access.trading, make)
 
 
 def followed(door: Following, of: str) -> OrderState:
@@ -209,15 +227,15 @@ def is_order(read: Reader, of: str) -> bool:
     return len(wanted) >= SHORTEST and bool(orders.starting_with(read, wanted))
 
 
-def trading(read: Reader, broker: str, limit: int, halted: str | None) -> Trading:
+def trading(read: Reader, broker: str, limit: int, halted: str | None, real_money: str | None) -> Trading:
     """What `run.py orders` shows; the file HALT holds whatever the database says."""
     state, sentence = (TradingState.HALTED, halted) if halted else orders.state(read, broker)
-    return Trading(state, sentence, tuple(orders.newest(read, limit)))
+    return Trading(state, sentence, tuple(orders.newest(read, limit)), real_money)
 
 
-def why_order(read: Reader, of: str, source: str) -> WhyOrder:
+def why_order(read: Reader, of: str, source: str, real_money: str | None) -> WhyOrder:
     """How this order came about, and what became of it. Raises NotFound."""
     order = find(read, of)
     journal, fills = orders.journal(read, order.id), orders.fills(read, order.id)
     recommendation = None if order.flattens else why(read, order.decision, source)
-    return WhyOrder(order, tuple(journal), tuple(fills), recommendation)
+    return WhyOrder(order, tuple(journal), tuple(fills), recommendation, real_money)

@@ -5,7 +5,7 @@ from typing import Final
 
 from rich.markup import escape
 
-from actors.console.terminal import grid, line, out, print_why
+from actors.console.terminal import grid, line, out, print_why, real_money
 from actors.console.trading import Mandated, Trading, WhyOrder
 from messages.broker import Ticket
 from messages.trading import OrderState, TradingState
@@ -15,6 +15,7 @@ TIME: Final = "%m-%d %H:%M:%S"
 
 def print_trading(trading: Trading) -> None:
     """Whether trading goes on, and the newest orders."""
+    real_money(trading.real_money, json=False)
     line("Trading is ACTIVE." if trading.state is TradingState.ACTIVE else f"Trading is {trading.state}: {trading.why}")
     if not trading.orders:
         line("There are no orders yet; they arise from recommendations to buy or to sell.")
@@ -31,6 +32,7 @@ def print_trading(trading: Trading) -> None:
 
 def print_why_order(found: WhyOrder) -> None:
     """The whole chain, the recommendation first."""
+    real_money(found.real_money, json=False)
     if found.recommendation is not None:
         print_why(found.recommendation)
     order = found.order

@@ -43,7 +43,8 @@ class QueueState:
 class Status:
     """A desk at a glance; `pid` and `actors` only of one that runs. `held` says why nothing is committed, if so.
 
-    `market` is how it is at the exchange, None on sample prices.
+    `market` is how it is at the exchange, None on sample prices; `real_money` is the account whose money is traded,
+    where it is not paper.
     """
 
     home: str
@@ -53,6 +54,7 @@ class Status:
     actors: tuple[ActorState, ...]
     held: str | None = None
     market: Market | None = None
+    real_money: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ def status(
     actors: tuple[ActorState, ...] = (),
     held: str | None = None,
     market: Market | None = None,
+    real_money: str | None = None,
 ) -> Status:
     """The desk at a glance."""
     with read.snapshot() as at:
@@ -89,7 +92,7 @@ def status(
     for (queue, state), count in counts.items():
         queues.setdefault(queue, {})[state] = count
     states = (QueueState(each, queues.get(each, {}), each in paused) for each in sorted({*queues, *paused}))
-    return Status(home, source, pid, tuple(states), actors, held, market)
+    return Status(home, source, pid, tuple(states), actors, held, market, real_money)
 
 
 def why(read: Reader, id_: str, source: str) -> Why:

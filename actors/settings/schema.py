@@ -22,7 +22,7 @@ from actors.domain.figures import plain
 from actors.settings.exchanges import NAMES
 from actors.settings.numbers import Number
 from actors.settings.reading import PREFIX, BadSettings, Cluster, Settings
-from actors.settings.trading import ALSO_ASCENDING, Risk, Trading, limits, never_buys, terms
+from actors.settings.trading import ALSO_ASCENDING, Risk, Trading, limits, never_buys, not_real, terms
 from messages.claude import Asking
 from storage.home import Home
 
@@ -179,6 +179,8 @@ def checked(written: dict[str, Any], variables: Mapping[str, str], home: Home) -
         if not re.fullmatch(f"{PREFIX}({'|'.join(_Schema.model_fields)})__[a-z]+(_[a-z]+)*", name, re.IGNORECASE):
             sections = ", ".join(f"{PREFIX}{section.upper()}__…" for section in _Schema.model_fields)
             raise BadSettings(f"environment: {name}: is not a setting; they are {sections}")
+        if re.fullmatch(f"{PREFIX}trading__(money|account)", name, re.IGNORECASE):
+            raise BadSettings(f"environment: {name}: whose money is traded is said in desk.toml alone; write it there")
     try:
         # A file can say what is a number and what is text, so "4" is none; in a variable it is one.
         _Sections.model_validate_json(json.dumps(written, default=str), strict=True)
@@ -234,6 +236,9 @@ def _agree(schema: _Sections, home: Home, variables: Mapping[str, str]) -> None:
             raise BadSettings(
                 f"{place} = {_plain(low)}: is above {where}{most} = {_plain(high)}; lower the one or raise the other"
             )
+    if unfit := not_real(schema.trading, schema.market.source):
+        key, why = unfit
+        raise BadSettings(f"{_place('trading', key, home, variables)} = {getattr(schema.trading, key)!r}: {why}")
     if wrong := never_buys(schema.trading, schema.risk):
         section, key, why = wrong
         value = getattr(getattr(schema, section), key)

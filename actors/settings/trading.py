@@ -31,6 +31,8 @@ class Trading(BaseModel):
     on_stop: OnStop = _TERMS.on_stop
     url_override: str = _TERMS.url_override
     stream_override: str = _TERMS.stream_override
+    money: Literal["paper", "real"] = _TERMS.money
+    account: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{0,32}$")] = _TERMS.account
 
 
 class Risk(BaseModel):
@@ -79,6 +81,19 @@ def never_buys(trading: Trading, risk: Risk) -> tuple[str, str, str] | None:
     weights = {"target_weight": trading.target_weight, "max_position": risk.max_position, "max_symbol": risk.max_symbol}
     key = min(weights, key=lambda each: weights[each])
     return "trading" if key == "target_weight" else "risk", key, f"is not above [trading] band = {plain(band)}, {so}"
+
+
+def not_real(trading: Trading, source: str) -> tuple[str, str] | None:
+    """The key of [trading] that says something of real money that does not fit, and what is wrong."""
+    if trading.money != "real":
+        return ("account", 'is for money = "real"; leave it out') if trading.account else None
+    if trading.broker != "alpaca":
+        return "money", 'is for broker = "alpaca"; set that, or leave it out'
+    if not trading.account:
+        return "money", 'needs account = "NUMBER" below it, the one account that is meant'
+    if source == "sample":
+        return "money", "is not traded on sample prices, which end in 2013; set [market] source, or leave it out"
+    return None
 
 
 def terms(trading: Trading) -> TradingTerms:

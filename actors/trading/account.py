@@ -1,24 +1,21 @@
 """The account at a broker: what is sent there, what is known of it, and whether both sides agree."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
 from actors.kernel.me import Me
-from actors.trading import actions
 from actors.trading.booking import Booking
-from actors.trading.books import Books, Returned, pass_on
+from actors.trading.books import Books
 from actors.trading.judging import Judge
+from actors.trading.reconciling import Reconciling
 from messages import broker
 from messages.addresses import Ref, Refused, ReplyTo
-from messages.broker import ClientId, Executed, Look, LookUp, Seen, Send, Side, Stage, View
-from messages.tasks import Finished, Run
+from messages.broker import ClientId, Executed, LookUp, Seen, Send, Side, Stage
 from messages.trading import Order, OrderState, TradingState
-from messages.values import OutOfRange
-from storage import orders
+from storage import amendments, orders
 from storage.connections import Reader
-from storage.due import Due
 
 ANSWER_WITHIN: Final = 90.0
 """Seconds a broker may take; then nobody knows, and it is looked up."""
@@ -42,20 +39,6 @@ class Sent:
     refused: Callable[[Refused], None] = lambda refused: None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Looked:
-    """A look at the whole account, for this task if it is one; so many fills had been booked when it was asked for.
-
-    The splits and dividends that were `due` then, the broker has looked at after they were known. Then this is done,
-    knowing whether both sides agree; where that cannot be told, they do not.
-    """
-
-    run: Run | None
-    booked: int
-    due: tuple[Due, ...]
-    then: Callable[[bool], None]
-
-
 @dataclass(frozen=True, slots=True)
 class Resolve:
     """Find out what became of this order, if that is still not known."""
@@ -77,6 +60,7 @@ class Account:
     def __init__(self, me: Me[Any], books: Books, to: Ref[broker.Request], judge: Judge, read: Reader) -> None:
         self._me, self._books, self._to, self._judge, self._read = me, books, to, judge, read
         self.booking, self._due = Booking(me, books, judge, read, self.halt), set[ClientId]()
+        self.view = Reconciling(me, books, self, to, judge, read)
 
     # One order
 
@@ -100,7 +84,7 @@ class Account:
         for order in those:
             guard = next((leg for leg in legs if _guards(leg, order)), None)
             if guard is None:
-                self._ask(order, _sending(order), partial(self.see, order.id))
+                self.ask(order, _sending(order), partial(self.see, order.id))
             elif guard.id in self._books.busy:
                 self._later(order)
             else:
@@ -116,7 +100,7 @@ class Account:
         if MEANS.get(seen.stage) in orders.ENDED and kept is not None and kept.filled == seen.filled:
             self._books.write((), lambda rows: self._recheck(order), lambda refused: self._later(order))
         else:
-            self.look(None)
+            self.view.look(None)
             self._later(order)
 
     def _later(self, order: Order) -> None:
@@ -142,7 +126,7 @@ class Account:
             self.see(order.id, seen)
             then(seen)
 
-        self._ask(order, partial(broker.Withdraw, order.id), withdrawn, refused)
+        self.ask(order, partial(broker.Withdraw, order.id), withdrawn, refused)
 
     def resolve_due(self, id_: ClientId) -> None:
         """The time that was set for it has come; there is one for each order."""
@@ -153,7 +137,7 @@ class Account:
         """Look it up, if it is not known yet whether the broker has it."""
         order = orders.by_id(self._read, id_)
         if order is not None and order.state is OrderState.APPROVED and id_ not in self._books.busy:
-            self._ask(order, partial(LookUp, id_), partial(self.see, id_))
+            self.ask(order, partial(LookUp, id_), partial(self.see, id_))
 
     def found(self, sent: Sent, seen: Seen) -> None:
         """The broker has it."""
@@ -172,10 +156,10 @@ class Account:
             return
         why = f"order {order.id} was {order.state} at {order.broker}, which does not know it now"
         self.halt(f"reconciliation: {why}")
-        sent.refused(Refused(sent, "invalid", why))
+        sent.refused(Refused(sent, "absent", why))
 
     def _recheck(self, *those: Order) -> None:
-        if self.awaited() is not None:
+        if self.view.awaited() is not None:
             for order in those:
                 self._later(order)
             return
@@ -200,9 +184,11 @@ class Account:
         order = sent.order
         self._books.busy.pop(order.id, None)
         sent.refused(refused)
+        if order.state is not OrderState.APPROVED:
+            return  # it was withdrawn, looked up or changed, and works as before
         if refused.code == "halted":
             self._not_sent(order, OrderState.CANCELLED, f"not sent: {refused.sentence}")
-        elif order.state is OrderState.APPROVED:
+        else:
             self._later(order)
 
     def see(self, id_: ClientId, seen: Seen) -> None:
@@ -217,15 +203,26 @@ class Account:
             if order.is_leg and (to is OrderState.LAPSED or (to is OrderState.CANCELLED and self._judge.is_halted)):
                 self._books.write(orders.watch(order, f"{order.broker} holds it no longer ({why}): watched here", now))
             else:
-                self._books.write(orders.follow(id_, to, why, now), lambda rows: self._pursue())
+                self._books.write(orders.follow(id_, to, why, now), lambda rows: self.pursue())
+        if seen.change:
+            self._see_prices(order, seen.change)
 
-    def _ask(
+    def _see_prices(self, order: Order, change: int) -> None:
+        """A change that nobody has heard of, or that was given up, was made after all."""
+        ticket, made = order.ticket, amendments.by_number(self._read, order.id, change)
+        if made is not None and (made.limit, made.stop) != (ticket.limit, ticket.stop):
+            why = f"change {change} was made at {order.broker}"
+            changed = replace(ticket, limit=made.limit, stop=made.stop)
+            self._books.write(orders.amend(order, changed, why, self._me.clock.utc()))
+
+    def ask(
         self,
         order: Order,
         make: Callable[[ReplyTo[Any]], broker.Request],
         then: Callable[[Seen], None],
         refused: Callable[[Refused], None] = lambda refused: None,
     ) -> None:
+        """About one order, which is busy until there is an answer."""
         self._books.busy[order.id] = order
         self._to.tell(make(self._me.reply_to(Sent(order, then, refused), of=self._to, within=ANSWER_WITHIN)))
 
@@ -239,93 +236,11 @@ class Account:
         execution = executed.execution
         parent, misfit = execution.client_id.rpartition("-")[0], self.booking.misfit(execution)
         if misfit is not None and parent and orders.by_id(self._read, parent) is not None:
-            self.look(None)
+            self.view.look(None)
             return
         self.booking.add([execution])
         if misfit is None:
             self.see(execution.client_id, executed.order)
-
-    # The broker's view and ours
-
-    def look(self, run: Run | None, then: Callable[[bool], None] = lambda agree: None) -> None:
-        """Have the broker say all there is."""
-        since = max(0, orders.last_fill(self._read, self._judge.broker) - OVERLAP)
-        looked = Looked(run, self.booking.begun, actions.due(self._read, self._judge.broker), then)
-        self._to.tell(Look(since, self._me.reply_to(looked, of=self._to, within=ANSWER_WITHIN)))
-
-    def viewed(self, looked: Looked, view: View) -> None:
-        """Adopt what is ours and was not known, look up what the broker does not mention, then compare."""
-        quiet = self.booking.begun == looked.booked
-        self.booking.add(view.executions)
-        booked = self.booking.begun if quiet else -1
-        for seen in view.orders:
-            self.see(seen.client_id, seen)
-            self._end(seen)
-        mentioned = {seen.client_id for seen in view.orders}
-        for order in orders.open_orders(self._read):
-            known = order.id in mentioned or order.id in self._books.busy or order.is_here
-            if order.state is OrderState.WORKING and not known:
-                self._ask(order, partial(LookUp, order.id), partial(self.see, order.id))
-        self._books.write((), lambda rows: self._compare(looked, view, booked), partial(self.not_viewed, looked))
-
-    def _end(self, seen: Seen) -> None:
-        """What has ended here and works there came to the broker after all: it is not wanted any more."""
-        order = orders.by_id(self._read, seen.client_id)
-        if order is None or seen.stage is not Stage.WORKING or order.id in self._books.busy:
-            return
-        if order.state in orders.ENDED and order.state is not OrderState.FILLED:
-            self.withdraw(order)
-
-    def _compare(self, looked: Looked, view: View, booked: int) -> None:
-        """If nothing else was booked since it was asked for, both agree to the last share and cent.
-
-        Before that, splits and dividends are booked, and all of it is looked at again.
-        """
-        if due := actions.due(self._read, self._judge.broker):
-            self._act(looked, view, due)
-            return
-        quiet = self.booking.begun == booked and not self.booking
-        difference = self._judge.difference(view) if quiet else None
-        if difference is not None:
-            self.halt(difference)
-        looked.then(quiet and difference is None)
-        if looked.run is not None:
-            looked.run.reply_to.tell(Finished(looked.run.lease, ()))
-
-    def _act(self, looked: Looked, view: View, due: tuple[Due, ...]) -> None:
-        if due != looked.due or not self.booking.quiet:  # what came before is not all there, or not on disk
-            self.look(looked.run, looked.then)
-            return
-
-        def booked(_: Returned) -> None:
-            self.booking.release()
-            self.look(looked.run, looked.then)
-
-        def refused(why: Refused) -> None:
-            self.booking.release()
-            if why.code == "statement":
-                why = Refused(looked, "invalid", actions.cannot_be(due, why.sentence))
-                self.halt(why.sentence)
-            self.not_viewed(looked, why)
-
-        self.booking.hold()
-        try:
-            statements = actions.book(self._read, due, view.adjusted, self._judge.broker, self._me.clock.utc())
-        except OutOfRange as error:
-            refused(Refused(looked, "statement", str(error)))
-        else:
-            self._books.write(statements, booked, refused)
-
-    def awaited(self) -> str | None:
-        """Why nothing can be judged now: prices are of after a split or a dividend, the books of before."""
-        due = actions.due(self._read, self._judge.broker)
-        return actions.awaited(due[0]) if due else None
-
-    def not_viewed(self, looked: Looked, refused: Refused) -> None:
-        """It is looked again later."""
-        looked.then(False)
-        if looked.run is not None:
-            pass_on(looked.run.reply_to, refused)
 
     # Whether trading goes on
 
@@ -337,9 +252,9 @@ class Account:
             flatten = cause == "loss" and self._judge.flattens
             now = self._me.clock.utc()
             statements = orders.set_state(name, TradingState.HALTED, why, now, cause, flatten=flatten)
-            self._books.write(statements, lambda rows: self._pursue())
+            self._books.write(statements, lambda rows: self.pursue())
 
-    def _pursue(self) -> None:
+    def pursue(self) -> None:
         """HALTED: nothing is left at the broker that might still be filled, also where that is heard of only now."""
         if self._judge.is_halted:
             self._me.after(0.0, Pursue())

@@ -5,10 +5,13 @@ from functools import partial
 from typing import Any, Final, assert_never
 
 from actors.kernel.me import Me
-from actors.trading.account import Account, Looked, Pursue, Resolve, Sent
+from actors.trading.account import Account, Pursue, Resolve, Sent
+from actors.trading.activities import UNASKED
+from actors.trading.amending import Amending, ResolveAmendment
 from actors.trading.books import Books, Kept, Returned, pass_on
 from actors.trading.exits import Exits
 from actors.trading.judging import Judge
+from actors.trading.reconciling import Looked
 from actors.trading.staging import Staging
 from messages import broker, database, trading
 from messages.addresses import Ref, Refused, ReplyTo
@@ -16,6 +19,7 @@ from messages.broker import Absent, ClientId, Executed, Found, LookDue, Viewed
 from messages.database import Committed, WritesHeld, WritesResumed
 from messages.tasks import Reconcile, Run, StageOrder
 from messages.trading import (
+    Amend,
     Approve,
     Close,
     GiveMandate,
@@ -29,13 +33,9 @@ from messages.trading import (
     TradingState,
     Withdraw,
 )
-from messages.values import CorrelationId, OutOfRange
+from messages.values import OutOfRange
 from storage import ledger, mandates, orders
 from storage.connections import Reader, typed
-
-SETTLING: Final = CorrelationId("0" * 32)
-"""What settlements belong to, which nobody has asked for."""
-
 
 GLANCE: Final = 5.0
 """Seconds between two looks for the file HALT, which keeps orders from being sent at once."""
@@ -49,7 +49,7 @@ class _Glance:
     """Time to see whether the file HALT has come or gone."""
 
 
-Message = trading.Message | Resolve | Pursue | _Tick | _Glance
+Message = trading.Message | Resolve | ResolveAmendment | Pursue | _Tick | _Glance
 
 
 class TradingCoordinator:
@@ -66,6 +66,7 @@ class TradingCoordinator:
         self._account = Account(me, self._books, to, judge, read)
         self._staging = Staging(me, self._books, judge, read, self._account)
         self._exits = Exits(me, self._books, self._account, judge, read)
+        self._amending = Amending(me, self._books, self._account, judge, read)
         self._held: str | None = None
 
     def on_start(self) -> None:
@@ -78,13 +79,16 @@ class TradingCoordinator:
         for order in orders.open_orders(self._read):
             if order.state is OrderState.APPROVED:
                 self._me.after(0.0, Resolve(order.id))
+        self._amending.begin()
         self._me.after(0.0, _Tick())
         self._me.after(GLANCE, _Glance())
 
     def on_receive(self, message: Message) -> None:
         """The whole protocol."""
         match message:
-            case Import() | Approve() | Reject() | Withdraw() | SetState() | Close() | GiveMandate() if self._held:
+            case Import() | Approve() | Reject() | Withdraw() | Amend() | SetState() | Close() | GiveMandate() if (
+                self._held
+            ):
                 self._refuse_held(message.reply_to, self._held)
             case Approve() | Run(work=StageOrder()) if (why := self._exits.stopping) is not None:
                 message.reply_to.refuse("halted", why, self._me.clock.utc())
@@ -102,6 +106,8 @@ class TradingCoordinator:
                 self._reject(message)
             case Withdraw():
                 self._withdraw(message)
+            case Amend():
+                self._amend(message)
             case SetState():
                 self._set_state(message)
             case Close():
@@ -119,11 +125,13 @@ class TradingCoordinator:
             case Refused(Sent() as sent):
                 self._account.unknown(sent, message)
             case Viewed(Looked() as looked, view):
-                self._account.viewed(looked, view)
+                self._account.view.viewed(looked, view)
             case Refused(Looked() as looked):
-                self._account.not_viewed(looked, message)
+                self._account.view.not_viewed(looked, message)
             case Resolve(order):
                 self._account.resolve_due(order)
+            case ResolveAmendment(amendment):
+                self._amending.resolve(amendment)
             case Pursue():
                 self._exits.pursue()
             case _Tick():
@@ -180,8 +188,8 @@ class TradingCoordinator:
     def _approve(self, asked: Approve) -> None:
         if (order := self._find(asked.order, asked.reply_to, OrderState.STAGED)) is None:
             return
-        if (why := self._account.awaited()) is not None:
-            self._account.look(None)
+        if (why := self._account.view.awaited()) is not None:
+            self._account.view.look(None)
             asked.reply_to.refuse("gated", f"order {order.id}: {why}")
             return
         now = self._me.clock.utc()
@@ -213,6 +221,10 @@ class TradingCoordinator:
                 partial(pass_on, asked.reply_to),
             )
 
+    def _amend(self, asked: Amend) -> None:
+        if (order := self._find(asked.order, asked.reply_to, OrderState.WORKING)) is not None:
+            self._amending.intend(order, asked)
+
     def _find(self, id_: ClientId, reply_to: ReplyTo[Any], wanted: OrderState) -> Order | None:
         order = orders.by_id(self._read, id_)
         if order is None:
@@ -238,8 +250,8 @@ class TradingCoordinator:
         self._send_waiting(self._waiting())
         today, equity = self._judge.today, self._judge.equity()
         # Before anything is imported there is nothing to lose.
-        if today is not None and equity > 0 and self._account.awaited() is None:
-            settle = ledger.settle(self._judge.broker, today, SETTLING, now)
+        if today is not None and equity > 0 and self._account.view.awaited() is None:
+            settle = ledger.settle(self._judge.broker, today, UNASKED, now)
             self._books.write((settle, orders.note_day(today, equity)), lambda rows: self._watch())
         self._exits.glance()
         self._exits.enforce()
@@ -251,7 +263,7 @@ class TradingCoordinator:
         self._exits.look(run)
 
     def _waiting(self) -> deque[ClientId]:
-        if self._account.awaited() is not None:
+        if self._account.view.awaited() is not None:
             return deque()
         return deque(each.id for each in orders.outstanding(self._read) if each.waits_under is not None)
 
@@ -275,7 +287,7 @@ class TradingCoordinator:
         self._send_waiting(waiting)
 
     def _watch(self) -> None:
-        if self._account.awaited() is None and (why := self._judge.lost()) is not None:
+        if self._account.view.awaited() is None and (why := self._judge.lost()) is not None:
             self._account.halt(why, "loss")
 
     def _give_mandate(self, asked: GiveMandate) -> None:

@@ -148,7 +148,7 @@ class Exits:
 
     def look(self, run: Run | None) -> None:
         """Compare the accounts; where they agree, positions are closed that are to be."""
-        self._account.look(run, partial(self._looked, self._taken()))
+        self._account.view.look(run, partial(self._looked, self._taken()))
 
     def _looked(self, taken: Collection[Symbol], agree: bool) -> None:
         self._looking = False

@@ -39,8 +39,10 @@ class Judge:
         halted: Callable[[], str | None],
         calendar: str | None,
         unfit: Callable[[Ticket], str | None] = lambda ticket: None,
+        unconfirmed: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._read, self._terms, self._limits, self._halted, self._unfit = read, terms, limits, halted, unfit
+        self._unconfirmed = unconfirmed
         self._calendar, self.flattens = calendar, terms.when_halted == "flatten"
         self.broker, self.reconcile_every = terms.broker, terms.reconcile_minutes * 60.0
         self._quotes, self._seen = dict[Symbol, Quote](), dict[Symbol, tuple[int, bytes]]()
@@ -114,7 +116,7 @@ class Judge:
     @property
     def is_halted(self) -> bool:
         """Whether nothing is sent, by the file HALT or by what is stored."""
-        return self.state()[0] is TradingState.HALTED
+        return self._halted() is not None or orders.state(self._read, self.broker)[0] is TradingState.HALTED
 
     @property
     def file(self) -> str | None:
@@ -169,6 +171,18 @@ class Judge:
         limits = replace(self._limits, lot=UNIT, min_value=Decimal(0), max_orders_a_day=1, max_orders_a_minute=1)
         verdict = risk.check(_proposal(order.ticket, None), limits, at)
         return _why(verdict) if isinstance(verdict, Denied) else None
+
+    def amended(self, order: Order, ticket: Ticket, busy: Collection[Order], now: int) -> str | None:
+        """Why an order at work may not work at the prices of this ticket; it was counted, and had its size, before."""
+        limits = replace(self._limits, lot=UNIT, min_value=Decimal(0), max_orders_a_day=1, max_orders_a_minute=1)
+        at = self._sight(busy, now)
+        standing = replace(self._standing(order, at), orders_today=0, orders_last_minute=0)
+        if order.is_leg:  # it is cancelled before anything else is sold
+            standing = replace(standing, working=(), exposure=None)
+        verdict = risk.check(_proposal(ticket, 1.0), limits, standing)
+        if isinstance(verdict, Denied):
+            return _why(verdict)
+        return None if standing.quote is None or not order.is_leg else _at_once(ticket, standing.quote)
 
     def wrong(self, order: Order, execution: Execution) -> str | None:
         """Why this execution cannot be one of this order."""
@@ -284,7 +298,7 @@ class Judge:
 
     def _sight(self, busy: Collection[Order], now: int) -> Sight:
         """Read what orders are judged on. `busy` counts as it stands there, whatever is on disk of it."""
-        market, halted = self._look(), self._halted()
+        market, halted = self._look(), self._halted() or self._unconfirmed()
         with self._read.snapshot() as read:
             kept = {order.id: order for order in orders.outstanding(read)}
             positions, cash, mandate = ledger.held(read), ledger.cash(read), mandates.current(read)
@@ -330,8 +344,9 @@ class Judge:
         )
 
     def state(self) -> tuple[TradingState, str]:
-        """Whether trading goes on, and why not: the strictest of what is on disk and the file HALT."""
-        if (halted := self._halted()) is not None:
+        """Whether trading goes on, and why not: the strictest of what is on disk, the file HALT, and real money that is
+        not confirmed."""
+        if (halted := self._halted() or self._unconfirmed()) is not None:
             return TradingState.HALTED, halted
         return orders.state(self._read, self.broker)
 
@@ -359,6 +374,16 @@ def _lapsed(order: Order, given: KeptMandate | None, now: int) -> str | None:
 
 def _equity(market: Market, held: Iterable[Held], cash: Decimal) -> Decimal:
     return cash + sum((each.quantity * _price(market, each.symbol) for each in held), Decimal(0))
+
+
+def _at_once(ticket: Ticket, quote: Quote) -> str | None:
+    """A target on the wrong side of the market is filled at once, which is none."""
+    if ticket.limit is None or (ticket.limit < quote.price if ticket.side is Side.BUY else ticket.limit > quote.price):
+        return None
+    side = "below" if ticket.side is Side.BUY else "above"
+    return (
+        f"price: the target {ticket.limit:f} is not {side} the last price {quote.price:f}; set it {side}, or cancel it"
+    )
 
 
 def _price(market: Market, symbol: Symbol) -> Decimal:

@@ -46,8 +46,8 @@ class Staging:
     def _stage(self, asked: dict[str, list[Run]]) -> None:
         there = orders.staged(self._read, asked)
         busy, now = self._books.busy.values(), self._me.clock.utc()
-        if (why := self._account.awaited()) is not None:
-            self._account.look(None)
+        if (why := self._account.view.awaited()) is not None:
+            self._account.view.look(None)
             for run in (run for runs in asked.values() for run in runs):
                 run.reply_to.refuse("gated", why, now + AGAIN)
             return

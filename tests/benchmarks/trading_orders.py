@@ -93,7 +93,7 @@ class Desk:
         self.system = System(hooks=CountingHooks(), flush=lambda settled: self.writer.tell(Write((), settled)))
         add = self.system.add
         add(self.writer, lambda me: DatabaseWriter(me, home, {}, Operations()), STOP_DESK)
-        add(self.broker, chosen(TERMS, home, self.read, self.writer, self.broker, self.trading))
+        add(self.broker, chosen(TERMS, home, self.read, self.writer, self.broker, self.trading, time.time_ns))
         add(self.trading, lambda me: TradingCoordinator(me, self.writer, self.broker, judge, self.read), STOP_DESK)
         self.system.start()
         self._open([Symbol(f"S{number}") for number in range(symbols)], rounds)

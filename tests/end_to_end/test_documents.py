@@ -124,7 +124,7 @@ def test_every_command_and_option_is_described() -> None:
     commands = getattr(program, "commands", {})
     options = {option for each in (program, *commands.values()) for one in each.params for option in one.opts}
 
-    assert set(re.findall(r"^## ([a-z]+)$", page, re.MULTILINE)) == set(commands)
+    assert set(re.findall(r"^## ([a-z-]+)$", page, re.MULTILINE)) == set(commands)
     assert {option for option in options if option.startswith("--")} <= set(re.findall(r"--[a-z]+(?:-[a-z]+)*", page))
 
 

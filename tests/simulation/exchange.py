@@ -184,6 +184,8 @@ class Speaker:
                 _say(exchange.withdraw(client_id), message.reply_to)
             case broker.Look():
                 message.reply_to.tell(Viewed(reply_to.about, exchange.view()))
+            case broker.Replace():
+                raise TypeError("nobody amends in a storm")
             case _:
                 assert_never(message)
 

@@ -102,7 +102,7 @@ class Venture(Story):
         }
         if not self.on_paper:
             world["broker"] = lambda ref: Speaker(
-                self.exchange, partial(halt, self.home, self._read, "paper"), self.storm, self._clock
+                self.exchange, partial(halt, TERMS, self.home, self._read, lambda: 0), self.storm, self._clock
             )
         return world
 

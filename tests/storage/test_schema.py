@@ -40,6 +40,7 @@ TABLES = {
     "chain.py": {"chain"},
     "orders.py": {"trading_orders", "trading_fills", "trading_journal", "trading_states", "trading_days"},
     "mandates.py": {"trading_mandates"},
+    "amendments.py": {"trading_amendments"},
     "valuations.py": {"valuations"},
     "fact_sheets.py": {"fact_sheets"},
     "decisions.py": {"decisions"},

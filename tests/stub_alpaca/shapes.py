@@ -75,6 +75,21 @@ def fill(number: int, of: Json, quantity: str, price: str, left: str, at: dt.dat
     }
 
 
+def moved(number: int, name: str, amount: str, day: dt.date, at: dt.datetime, **more: str) -> Json:
+    """A non-trade activity, booked at that time for that day; what belongs to some types alone is `more`."""
+    return {
+        "id": f"{day:%Y%m%d}000000000::{UUID(int=2**67 + number)}",
+        "activity_type": name,
+        "date": day.isoformat(),
+        "created_at": stamp(at),
+        "net_amount": amount,
+        "description": "",
+        "status": "executed",
+        "currency": "USD",
+        **more,
+    }
+
+
 def update(event: str, of: Json, at: dt.datetime, **more: str) -> Json:
     """A message of the stream; its execution_id is none of the activities'."""
     told = {"event": event, "timestamp": stamp(at), "order": of, "execution_id": str(UUID(int=2**66)), **more}

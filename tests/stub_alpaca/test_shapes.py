@@ -12,6 +12,7 @@ from tests.stub_alpaca import shapes
 from tests.stub_alpaca.exchange import Exchange
 
 AFTER = "2000-01-01T00:00:00Z"
+MOVES = {"category": "non_trade_activity", "page_size": "100", "direction": "asc"}
 
 
 def sent(**more: Any) -> shapes.Json:
@@ -79,6 +80,18 @@ def test_executions_positions_account_and_updates(exchange: Exchange) -> None:
     message = shapes.update("partial_fill", order, exchange.now, price="99.5", qty="4", position_qty="4")
     update = models.TradeUpdate.model_validate(message["data"])
     assert (update.event, update.order.filled_qty) == (enums.TradeEvent.PARTIAL_FILL, "4")
+
+
+def test_what_moves_an_account_without_an_order(exchange: Exchange) -> None:
+    exchange.move("FEE", "-0.01", activity_sub_type="TAF")
+    exchange.move("DIV", "1.02", symbol="AAPL", qty="2", per_share_amount="0.51")
+    exchange.move("CSD", "100")
+
+    listed = reply(exchange, "GET", "/account/activities", {**MOVES, "after": AFTER})
+
+    read = [models.NonTradeActivity.model_validate({**one, "account_id": shapes.ACCOUNT_ID}) for one in listed]
+    assert [(one.activity_type.value, one.net_amount) for one in read] == [("FEE", -0.01), ("DIV", 1.02), ("CSD", 100)]
+    assert read[1].per_share_amount == 0.51
 
 
 def test_what_is_refused_says_so_as_alpaca_does(exchange: Exchange) -> None:

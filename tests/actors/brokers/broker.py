@@ -20,6 +20,7 @@ from messages.broker import (
     Look,
     LookDue,
     LookUp,
+    Replace,
     Send,
     Side,
     Ticket,
@@ -101,6 +102,11 @@ class Broker:
     def withdraw(self, client_id: str = ID) -> Found | Absent | Refused:
         probe = Probe[Found | Absent | Refused]("withdraw")
         return self._said(Withdraw(ClientId(client_id), probe), probe)
+
+    def replace(self, client_id: str, number: int, **prices: str) -> Found | Absent | Refused:
+        probe = Probe[Found | Absent | Refused]("replace")
+        limit, stop = (Decimal(prices[name]) if name in prices else None for name in ("limit", "stop"))
+        return self._said(Replace(ClientId(client_id), number, limit, stop, probe), probe)
 
     def look(self, since: int = 0) -> Viewed | Refused:
         probe = Probe[Viewed | Refused]("look")

@@ -206,7 +206,7 @@ class TestAsked:
 
         assert len(view.orders) == 1_203
         assert len({one.execution_id for one in view.executions}) == len(view.executions) == 250
-        assert stub.count("GET") == 3 + 3 + 1 + 1 + 3
+        assert stub.count("GET") == 3 + 1 + 3 + 1 + 1 + 3 + 1
 
     @pytest.mark.parametrize("counted", [True, False])
     def test_all_legs_are_read_whether_or_not_they_count_towards_a_page(

@@ -8,54 +8,49 @@ import pytest
 
 from actors.brokers.alpaca_account import (
     KEY,
-    LIVE,
     SECRET,
+    Account,
     BadAccount,
-    Confirmation,
     Keys,
     keys,
     live,
-    live_allowed,
-    missing_for_live,
     on_loopback,
     paper,
-    phrase,
 )
+from actors.domain.real_money import VARIABLE
 from actors.settings.reading import NOT_SETTINGS
-
-CONFIRMED = Confirmation("12345", phrase("12345"), 0)
 
 
 class TestRealMoney:
-    def test_with_all_three_it_is_allowed_for_the_account_that_was_confirmed(self) -> None:
-        assert live_allowed(True, "yes", CONFIRMED)
-        assert live(True, "yes", CONFIRMED).number == "12345"
-        assert live(True, "yes", CONFIRMED).host == "api.alpaca.markets"
+    def test_with_all_three_it_is_the_account_that_was_named(self) -> None:
+        assert live("12345", "yes", None) == Account(
+            "https://api.alpaca.markets", "wss://api.alpaca.markets/stream", "12345"
+        )
 
     def test_without_any_one_of_them_it_is_not_and_each_that_is_missing_is_named(self) -> None:
         for given in itertools.product((True, False), repeat=3):
             if all(given):
                 continue
-            setting, variable, confirmation = given[0], "yes" if given[1] else None, CONFIRMED if given[2] else None
+            account, variable = "12345" if given[0] else None, "yes" if given[1] else None
+            confirmed = None if given[2] else "nobody has confirmed it"
 
-            assert not live_allowed(setting, variable, confirmation)
-            missing = missing_for_live(setting, variable, confirmation)
-            assert [part in " ".join(missing) for part in ("[alpaca] live", LIVE, "typing")] == [
+            with pytest.raises(BadAccount, match="real money is not traded") as told:
+                live(account, variable, confirmed)
+            assert [part in str(told.value) for part in ("[trading] money", VARIABLE, "nobody")] == [
                 not one for one in given
             ]
-            with pytest.raises(BadAccount, match="real money is not traded"):
-                live(setting, variable, confirmation)
 
     @pytest.mark.parametrize("variable", ["", "no", "1", "true", "YES", " yes"])
     def test_the_variable_is_yes_and_nothing_like_it(self, variable: str) -> None:
-        assert not live_allowed(True, variable, CONFIRMED)
+        with pytest.raises(BadAccount, match=f"{VARIABLE} is not yes"):
+            live("12345", variable, None)
 
-    @pytest.mark.parametrize(
-        "typed",
-        [Confirmation("12345", "yes", 0), Confirmation("12345", phrase("54321"), 0), Confirmation("", phrase(""), 0)],
-    )
-    def test_what_was_typed_names_the_account(self, typed: Confirmation) -> None:
-        assert not live_allowed(True, "yes", typed)
+    def test_of_a_stub_only_its_addresses_are_taken_and_nothing_less_is_asked_for(self) -> None:
+        stub = on_loopback("http://127.0.0.1:1", "ws://127.0.0.1:1")
+
+        assert live("12345", "yes", None, stub) == Account("http://127.0.0.1:1", "ws://127.0.0.1:1", "12345")
+        with pytest.raises(BadAccount, match="real money is not traded"):
+            live("12345", None, None, stub)
 
     def test_paper_is_paper(self) -> None:
         assert paper().host == "paper-api.alpaca.markets"
@@ -123,4 +118,4 @@ class TestKeys:
 
 
 def test_their_variables_are_no_settings() -> None:
-    assert {KEY, SECRET, LIVE} <= NOT_SETTINGS
+    assert {KEY, SECRET, VARIABLE} <= NOT_SETTINGS

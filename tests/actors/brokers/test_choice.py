@@ -1,7 +1,7 @@
 """What a broker looks at last, and what it holds."""
 
 from actors.brokers.choice import halt, unfit
-from messages.trading import TradingState
+from messages.trading import TradingState, TradingTerms
 from storage import orders
 from storage.home import Home
 from tests.actors.brokers.broker import ticket
@@ -10,14 +10,14 @@ from tests.actors.trading.staged import Desk, Exchange
 
 def test_nothing_is_sent_while_the_file_is_there_or_trading_is_halted_on_disk(home: Home) -> None:
     desk = Desk(home, Exchange())
-    before = halt(home, desk.read, "paper")
+    before = halt(TradingTerms(), home, desk.read, lambda: 0)
 
     desk.keep(*orders.set_state("all", TradingState.REDUCING, "slowly", 1))
-    reducing = halt(home, desk.read, "paper")
+    reducing = halt(TradingTerms(), home, desk.read, lambda: 0)
     desk.keep(*orders.set_state("paper", TradingState.HALTED, "enough", 1))
-    on_disk = halt(home, desk.read, "paper")
+    on_disk = halt(TradingTerms(), home, desk.read, lambda: 0)
     home.halt.touch()
-    by_file = halt(home, desk.read, "paper")
+    by_file = halt(TradingTerms(), home, desk.read, lambda: 0)
 
     assert (before, reducing) == (None, None)
     assert on_disk == "trading is HALTED: enough"

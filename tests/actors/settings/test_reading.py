@@ -200,6 +200,15 @@ def test_keys_and_consent_to_real_money_are_no_settings(home: Home, monkeypatch:
     assert refused(home).startswith("environment: TROUPE_ALPACA_LIFE: is not a setting")
 
 
+@pytest.mark.parametrize("name", ["TROUPE_TRADING__MONEY", "troupe_trading__account"])
+def test_whose_money_is_traded_is_not_said_in_the_environment(
+    home: Home, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "real")
+
+    assert refused(home) == f"environment: {name}: whose money is traded is said in desk.toml alone; write it there"
+
+
 def test_a_cluster_on_this_machine_needs_no_certificates(home: Home) -> None:
     home.settings.write_text('[workers]\ncluster = "tcp://127.0.0.1:8786"')
 
@@ -354,6 +363,20 @@ FILES = [
     (
         "[trading]\ntarget_weight = 0.06\n[risk]\nmax_symbol = 0.05",
         "desk.toml: [trading] target_weight = 0.06: is above [risk] max_symbol = 0.05; lower the one",
+    ),
+    *(
+        ("[trading]\n" + more, f"desk.toml: [trading] {says}")
+        for more, says in [
+            ('account = "12345"', """account = '12345': is for money = "real"; leave it out"""),
+            ('account = "1 2"', "account = '1 2': string should match pattern"),
+            ('money = "some"', "money = 'some': input should be 'paper' or 'real'"),
+            ('money = "real"', """money = 'real': is for broker = "alpaca"; set that, or leave it out"""),
+            ('money = "real"\nbroker = "alpaca"', """money = 'real': needs account = "NUMBER" below it"""),
+            (
+                'money = "real"\nbroker = "alpaca"\naccount = "12345"',
+                "money = 'real': is not traded on sample prices, which end in 2013; set [market] source",
+            ),
+        ]
     ),
     ("desk = 3", "desk.toml: [desk] = 3: is not a section; write [desk]"),
 ]  # fmt: skip

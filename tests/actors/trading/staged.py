@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 from actors.database import DatabaseWriter
 from actors.domain.orders import Limits
@@ -17,6 +17,7 @@ from messages import broker, database
 from messages.addresses import Ref, Refused, ReplyTo
 from messages.broker import (
     Absent,
+    Activity,
     ClientId,
     Executed,
     Execution,
@@ -42,6 +43,8 @@ from tests.actors.domain import making
 AAPL: Final = Symbol("AAPL")
 ROUND: Final = CorrelationId("c" * 32)
 CASH: Final = Decimal(100_000)
+SOON: Final = int(dt.datetime(2013, 4, 1, tzinfo=dt.UTC).timestamp()) * 1_000_000
+"""After whatever a test's clock shows, in microseconds: when executions are."""
 
 
 @dataclass
@@ -62,13 +65,26 @@ class Exchange:
     held: dict[Symbol, Decimal] = field(default_factory=dict[Symbol, Decimal])
     unfit: Callable[[Ticket], str | None] = lambda ticket: None
     looks: int = 0
+    activities: list[Activity] = field(default_factory=list[Activity])
+    changed: list[tuple[ClientId, Decimal | None, Decimal | None]] = field(default_factory=list[Any])
+    looking: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
+    """What happens right before the next looks."""
+
+    def move(self, activity: Activity) -> None:
+        """Cash or shares move without an order."""
+        self.activities.append(activity)
+        self.cash += activity.amount
+        if activity.symbol is not None:
+            self.held[activity.symbol] = self.held.get(activity.symbol, Decimal(0)) + activity.shares
 
     def fill(self, id_: ClientId, quantity: Decimal | None = None, price: Decimal = Decimal(100)) -> Executed:
         """Fill an order, whole if nothing is said, and say so; nobody is told yet."""
         ticket, seen = self.tickets[id_], self.orders[id_]
         part = ticket.quantity - seen.filled if quantity is None else quantity
         number, session = len(self.executions) + 1, dt.date(2013, 3, 1)
-        execution = Execution(id_, f"e{number}", ticket.symbol, ticket.side, part, price, Decimal(1), session, number)
+        execution = Execution(
+            id_, f"e{number}", ticket.symbol, ticket.side, part, price, Decimal(1), session, SOON + number
+        )
         self.executions.append(execution)
         whole = seen.filled + part >= ticket.quantity
         self.orders[id_] = Seen(id_, Stage.FILLED if whole else Stage.WORKING, seen.filled + part)
@@ -83,6 +99,12 @@ class Exchange:
     def end(self, id_: ClientId, stage: Stage) -> None:
         """What is not filled of an order will not be."""
         self.orders[id_] = replace(self.orders[id_], stage=stage)
+
+    def fill_leg(self, id_: ClientId) -> Executed:
+        """Fill what protects a whole position, and say so; nobody is told yet."""
+        parent = self.tickets[ClientId(id_[:24])]
+        self.tickets[id_] = Ticket(id_, parent.symbol, Side.SELL, parent.quantity)
+        return self.fill(id_)
 
 
 class StagedBroker:
@@ -115,10 +137,26 @@ class StagedBroker:
                 if client_id in exchange.orders and exchange.orders[client_id].stage is Stage.WORKING:
                     exchange.orders[client_id] = replace(exchange.orders[client_id], stage=Stage.CANCELLED)
                 answer = partial(self._say, client_id, message.reply_to)
-            case broker.Look():
+            case broker.Replace(client_id, number, limit, stop):
+                if (why := self._halted()) is not None:
+                    message.reply_to.refuse("halted", why)
+                    return
+                if mood == "reject":
+                    message.reply_to.refuse("declined", "not today")
+                    return
+                known = exchange.orders.get(client_id)
+                if known is not None and known.stage is Stage.WORKING and known.change < number:
+                    exchange.orders[client_id] = replace(known, change=number)
+                    exchange.changed.append((client_id, limit, stop))
+                answer = partial(self._say, client_id, message.reply_to)
+            case broker.Look(since):
                 exchange.looks += 1
+                if exchange.looking:
+                    exchange.looking.pop(0)()
                 held = tuple(Shares(symbol, quantity) for symbol, quantity in exchange.held.items())
-                view = View(tuple(exchange.orders.values()), tuple(exchange.executions), held, exchange.cash)
+                executions = tuple(each for each in exchange.executions if each.at >= since)
+                seen_orders, moved = tuple(exchange.orders.values()), tuple(exchange.activities)
+                view = View(seen_orders, executions, held, exchange.cash, activities=moved)
                 answer = partial(message.reply_to.tell, Viewed(message.reply_to.about, view))
             case _:
                 assert_never(message)
