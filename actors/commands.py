@@ -216,13 +216,13 @@ def _set(
     from actors.console.trading import closed
     from actors.settings import reading
     from messages.trading import Said
-    from storage import orders as stored
+    from storage import states
 
     process.reader(place)
     with process.door(place) as door:
         _opening(place, door.source, json=json)
         said = door.set_state(state, scope, why, flatten=flatten)
         at = reading.load(place).trading.broker
-        if any(halt.flatten for halt in stored.halts(door.read, at)):
+        if any(halt.flatten for halt in states.halts(door.read, at)):
             said = Said(f"{said.sentence}; {closed(door, at)}")
     terminal.as_json(said) if json else terminal.line(f"{said.sentence[:1].upper()}{said.sentence[1:]}.")

@@ -1,6 +1,6 @@
 """The whole of the books against themselves: each link of the chain, each transaction, each sum."""
 
-from storage import chain, ledger
+from storage import balance, chain
 from storage.chain import Fault
 from storage.connections import Reader
 
@@ -34,7 +34,7 @@ def audit(read: Reader) -> Fault | None:
     for look in (chain.broken, chain.unchained, books):
         if (fault := look(read)) is not None:
             return fault
-    return next((fault for fault in ledger.check(read) if fault.damage), None)
+    return next((fault for fault in balance.check(read) if fault.damage), None)
 
 
 def books(read: Reader) -> Fault | None:
@@ -43,7 +43,7 @@ def books(read: Reader) -> Fault | None:
     summed = read.rows(tuple[int], "SELECT 1 FROM sqlite_schema WHERE name = 'ledger_balances'")
     for entry, transaction in read.rows(tuple[int, int], _ORPHANS):
         return Fault("ledger_entries", str(entry), f"is of transaction {transaction}, which is not there")
-    if (unbalanced := ledger.unbalanced(read)) is not None:
+    if (unbalanced := balance.unbalanced(read)) is not None:
         return Fault("ledger_transactions", str(unbalanced), "does not sum to zero")
     for table, sql in (("ledger_balances", _SUMS), ("ledger_lots", _LOTS)) if summed else ():
         rows = read.rows(tuple[str, int | None, int | None, int | None, int | None], sql)

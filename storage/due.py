@@ -10,7 +10,7 @@ from messages.database import Statement
 from messages.lots import Lot
 from messages.market import Action
 from messages.values import Symbol, from_units
-from storage import actions, bars, ledger, orders, valuations
+from storage import actions, bars, ledger, states, valuations
 from storage.connections import Reader
 
 OLD: Final = dt.timedelta(days=10)
@@ -37,7 +37,7 @@ def due(read: Reader, broker: str, symbol: Symbol | None = None) -> tuple[Due, .
     if broker != ledger.PAPER or not (at := ledger.opened_at(read, broker)):
         return ()
     imported = dt.datetime.fromtimestamp(at // 1_000_000, dt.UTC).date()
-    looked_at = orders.first_day(read), valuations.first_session(read)
+    looked_at = states.first_day(read), valuations.first_session(read)
     began = min((imported, *(session for session in looked_at if session is not None)))
     found = actions.after(read, began - OLD, symbol)
     if found:

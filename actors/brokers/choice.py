@@ -14,7 +14,7 @@ from messages import database
 from messages.addresses import Ref
 from messages.broker import Executed, LookDue, Ticket
 from messages.trading import TradingState, TradingTerms
-from storage import confirmations, ledger, orders
+from storage import confirmations, ledger, states
 from storage.connections import Reader
 from storage.home import Home
 
@@ -56,7 +56,7 @@ def halt(terms: TradingTerms, home: Home, read: Reader, utc: Callable[[], int]) 
     """
     if (why := home.halted() or _unconfirmed(terms, home, utc())) is not None:
         return why
-    state, why = orders.state(read, terms.broker)
+    state, why = states.state(read, terms.broker)
     return f"trading is HALTED: {why}" if state is TradingState.HALTED else None
 
 

@@ -18,7 +18,7 @@ from actors.console.calendars import ENOUGH, described, market
 from actors.console.claude import Consent, consent
 from messages.claude import Asking
 from messages.errors import TroupeError
-from storage import audit, breaker, chain, ledger, model_prices
+from storage import audit, balance, breaker, chain, model_prices
 from storage.connections import Reader
 from storage.home import Home
 from storage.migrations import open_for_reading
@@ -181,7 +181,7 @@ def _books(read: Reader | None, *, whole: bool) -> list[Check]:
     if read is None:
         return [Check("books", "warning", "cannot be known without the database", "see to that first")]
     fault = audit.audit(read) if whole else None
-    faults = ledger.check(read) if fault is None else [fault]
+    faults = balance.check(read) if fault is None else [fault]
     if not faults:
         head = chain.head(read)
         looked = "each entry, decision and link fits" if whole else "entries sum to zero and to holdings and cash"

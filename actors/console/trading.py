@@ -26,7 +26,7 @@ from messages.trading import (
     Withdraw,
 )
 from messages.values import Symbol
-from storage import ledger, mandates, orders
+from storage import ledger, mandates, orders, states
 from storage.connections import Reader
 from storage.orders import Note
 
@@ -136,7 +136,7 @@ def closed(door: Following, broker: str) -> str:
     """What has become of positions that are being closed, as soon as that is known, or when patience is over."""
     left = _left(door.read)
     for _ in range(round(PATIENCE / LOOK)):
-        doubts = (halt.why for halt in orders.halts(door.read, broker) if halt.cause == "books")
+        doubts = (halt.why for halt in states.halts(door.read, broker) if halt.cause == "books")
         if (doubt := next(doubts, None)) is not None:  # the broker says otherwise than the books
             return f"positions stay as they are: {doubt}"
         if all(order is not None and order.state in orders.ENDED for _, order in left):
@@ -229,7 +229,7 @@ def is_order(read: Reader, of: str) -> bool:
 
 def trading(read: Reader, broker: str, limit: int, halted: str | None, real_money: str | None) -> Trading:
     """What `run.py orders` shows; the file HALT holds whatever the database says."""
-    state, sentence = (TradingState.HALTED, halted) if halted else orders.state(read, broker)
+    state, sentence = (TradingState.HALTED, halted) if halted else states.state(read, broker)
     return Trading(state, sentence, tuple(orders.newest(read, limit)), real_money)
 
 

@@ -14,7 +14,7 @@ from messages import broker
 from messages.addresses import Ref, Refused, ReplyTo
 from messages.broker import ClientId, Executed, LookUp, Seen, Send, Side, Stage
 from messages.trading import Order, OrderState, TradingState
-from storage import amendments, orders
+from storage import amendments, orders, states
 from storage.connections import Reader
 
 ANSWER_WITHIN: Final = 90.0
@@ -244,14 +244,14 @@ class Account:
 
     # Whether trading goes on
 
-    def halt(self, why: str, cause: orders.HaltedFor = "books") -> None:
+    def halt(self, why: str, cause: states.HaltedFor = "books") -> None:
         """By itself, until a person resumes. The first reason stays, unless now the books may be wrong as well."""
         name = self._judge.broker
-        own = next((halt for halt in orders.halts(self._read, name) if halt.scope == name), None)
+        own = next((halt for halt in states.halts(self._read, name) if halt.scope == name), None)
         if own is None or (cause == "books" and own.cause != "books"):
             flatten = cause == "loss" and self._judge.flattens
             now = self._me.clock.utc()
-            statements = orders.set_state(name, TradingState.HALTED, why, now, cause, flatten=flatten)
+            statements = states.set_state(name, TradingState.HALTED, why, now, cause, flatten=flatten)
             self._books.write(statements, lambda rows: self.pursue())
 
     def pursue(self) -> None:

@@ -1,6 +1,5 @@
 """The trading coordinator: the only one to write ledger and orders."""
 
-from collections import deque
 from functools import partial
 from typing import Any, Final, assert_never
 
@@ -34,7 +33,7 @@ from messages.trading import (
     Withdraw,
 )
 from messages.values import OutOfRange
-from storage import ledger, mandates, orders
+from storage import balance, ledger, mandates, orders, states
 from storage.connections import Reader, typed
 
 GLANCE: Final = 5.0
@@ -71,7 +70,7 @@ class TradingCoordinator:
 
     def on_start(self) -> None:
         """What was approved when the last run ended may be at its broker or not; the books must be in order."""
-        if (damage := ledger.damage(self._read)) is not None:
+        if (damage := balance.damage(self._read)) is not None:
             self._account.halt(f"ledger: {damage}; see `run.py doctor --audit`")
         self._exits.begin(self._go_on)
 
@@ -181,7 +180,7 @@ class TradingCoordinator:
             self._account.booking.begun += 1
             asked.reply_to.tell(Imported(typed(tuple[int], rows[-2])[0][0]))
 
-        self._books.write((*statements, orders.forget_days()), opened, partial(pass_on, asked.reply_to))
+        self._books.write((*statements, states.forget_days()), opened, partial(pass_on, asked.reply_to))
 
     # What a person says of an order
 
@@ -247,44 +246,20 @@ class TradingCoordinator:
                 self._books.move(order, OrderState.EXPIRED, "nobody has approved it in time", lambda: None)
             if order.state is OrderState.APPROVED:  # what was to be written of it may not have been
                 self._account.resolve(order.id)
-        self._send_waiting(self._waiting())
+        self._staging.send_waiting()
         today, equity = self._judge.today, self._judge.equity()
         # Before anything is imported there is nothing to lose.
         if today is not None and equity > 0 and self._account.view.awaited() is None:
             settle = ledger.settle(self._judge.broker, today, UNASKED, now)
-            self._books.write((settle, orders.note_day(today, equity)), lambda rows: self._watch())
+            self._books.write((settle, states.note_day(today, equity)), lambda rows: self._watch())
         self._exits.glance()
         self._exits.enforce()
         self._exits.look(None)
 
     def _reconcile(self, run: Run) -> None:
         """There may be new prices, too."""
-        self._send_waiting(self._waiting())
+        self._staging.send_waiting()
         self._exits.look(run)
-
-    def _waiting(self) -> deque[ClientId]:
-        if self._account.view.awaited() is not None:
-            return deque()
-        return deque(each.id for each in orders.outstanding(self._read) if each.waits_under is not None)
-
-    def _send_waiting(self, waiting: deque[ClientId]) -> None:
-        """Send what waits for the market under a mandate, one after the other: the next counts the one before it."""
-        while waiting:
-            order, now = orders.by_id(self._read, waiting.popleft()), self._me.clock.utc()
-            if order is None or order.state is not OrderState.STAGED or order.expires_at <= now:
-                continue
-            if order.id in self._books.busy:  # it is being seen to
-                continue
-            judged = self._judge.waiting(order, self._books.busy.values(), now)
-            if judged.state is OrderState.APPROVED:
-                self._books.keep(judged, orders.approve(judged, now), partial(self._sent_one, judged, waiting))
-                return
-            if judged.why != order.why:
-                self._books.move(order, OrderState.STAGED, judged.why, lambda: None)
-
-    def _sent_one(self, order: Order, waiting: deque[ClientId]) -> None:
-        self._account.send(order)
-        self._send_waiting(waiting)
 
     def _watch(self) -> None:
         if self._account.view.awaited() is None and (why := self._judge.lost()) is not None:
@@ -299,7 +274,7 @@ class TradingCoordinator:
         self._books.write(statements, lambda rows: asked.reply_to.tell(Said(what)), partial(pass_on, asked.reply_to))
 
     def _set_state(self, asked: SetState) -> None:
-        if asked.scope not in (scopes := (orders.ALL, self._judge.broker)):
+        if asked.scope not in (scopes := (states.ALL, self._judge.broker)):
             asked.reply_to.refuse("invalid", f"{asked.scope}: is none of {', '.join(scopes)}")
             return
 
@@ -315,5 +290,5 @@ class TradingCoordinator:
             self._exits.enforce()
 
         now = self._me.clock.utc()
-        statements = orders.set_state(asked.scope, asked.state, asked.why, now, flatten=flatten)
+        statements = states.set_state(asked.scope, asked.state, asked.why, now, flatten=flatten)
         self._books.write(statements, said, partial(pass_on, asked.reply_to))

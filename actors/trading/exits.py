@@ -18,7 +18,7 @@ from messages.database import Statement
 from messages.tasks import Run
 from messages.trading import HALT, Close, Held, Order, OrderState, Said, TradingState
 from messages.values import CorrelationId, Symbol
-from storage import ledger, orders
+from storage import ledger, orders, states
 from storage.connections import Reader
 
 PURSUE: Final = 1.0
@@ -43,8 +43,8 @@ class Exits:
 
     def begin(self, then: Callable[[], None]) -> None:
         """At start: what was to be done before the desk stopped is over, done or not."""
-        scopes = {halt.scope for halt in orders.halts(self._read, self._judge.broker)}
-        self._file, self._stopping = orders.FILE in scopes, orders.STOP in scopes
+        scopes = {halt.scope for halt in states.halts(self._read, self._judge.broker)}
+        self._file, self._stopping = states.FILE in scopes, states.STOP in scopes
         if not self._stopping:
             then()
             return
@@ -56,7 +56,7 @@ class Exits:
         def lost(refused: Refused) -> None:
             raise WriteLost(f"that the desk has started again is not noted: {refused.sentence}")
 
-        self._books.write(self._state(orders.STOP, None), begun, lost)
+        self._books.write(self._state(states.STOP, None), begun, lost)
 
     @property
     def stopping(self) -> str | None:
@@ -82,7 +82,7 @@ class Exits:
             pass_on(asked.reply_to, why)
 
         self._books.write(
-            self._state(orders.STOP, STOPPING, flatten=asked.flatten), lambda rows: self.enforce(), refused
+            self._state(states.STOP, STOPPING, flatten=asked.flatten), lambda rows: self.enforce(), refused
         )
 
     def glance(self) -> None:
@@ -95,7 +95,7 @@ class Exits:
         def refused(_: Refused) -> None:
             self._file = not self._file  # it is looked again
 
-        statements = self._state(orders.FILE, there, flatten=self._judge.flattens)
+        statements = self._state(states.FILE, there, flatten=self._judge.flattens)
         self._books.write(statements, lambda rows: self.enforce(), refused)
         self.enforce()
 
@@ -141,8 +141,8 @@ class Exits:
     def _state(self, scope: str, why: str | None, *, flatten: bool = False) -> tuple[Statement, ...]:
         now = self._me.clock.utc()
         if why is None:
-            return orders.set_state(scope, TradingState.ACTIVE, "it is over", now)
-        return orders.set_state(scope, TradingState.HALTED, why, now, flatten=flatten)
+            return states.set_state(scope, TradingState.ACTIVE, "it is over", now)
+        return states.set_state(scope, TradingState.HALTED, why, now, flatten=flatten)
 
     # When books and broker agree
 

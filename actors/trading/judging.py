@@ -11,20 +11,21 @@ from actors.domain import mandates as allowing
 from actors.domain.exposure import Exposure
 from actors.domain.orders import Denied, Limits, Proposal, Quote, Stake, Standing
 from actors.domain.sizing import Have, Unwanted
+from actors.trading.halts import Halts
 from actors.trading.pace import Pace, Sent
 from actors.trading.sight import ENTRY, Market, Sight
 from messages.broker import ClientId, Execution, InForce, Kind, Side, Ticket, View
 from messages.research import Decision
 from messages.trading import Held, Order, OrderState, TradingState, TradingTerms
 from messages.values import UNIT, Symbol
-from storage import bars, calendars, decisions, ledger, mandates, orders, sectors
+from storage import bars, calendars, decisions, ledger, mandates, orders, sectors, states
 from storage.connections import Reader
 from storage.mandates import KeptMandate
 
 NEVER: Final = dt.date(9999, 12, 31)
 
 
-class Judge:
+class Judge(Halts):
     """Decides on what is stored, and on orders that are not on disk yet; changes nothing.
 
     `calendar` says when the market is open, None where the market's time is that of its bars, as of the sample: it
@@ -41,10 +42,9 @@ class Judge:
         unfit: Callable[[Ticket], str | None] = lambda ticket: None,
         unconfirmed: Callable[[], str | None] = lambda: None,
     ) -> None:
-        self._read, self._terms, self._limits, self._halted, self._unfit = read, terms, limits, halted, unfit
-        self._unconfirmed = unconfirmed
-        self._calendar, self.flattens = calendar, terms.when_halted == "flatten"
-        self.broker, self.reconcile_every = terms.broker, terms.reconcile_minutes * 60.0
+        super().__init__(read, terms, halted, unconfirmed)
+        self._terms, self._limits, self._unfit, self._calendar = terms, limits, unfit, calendar
+        self.reconcile_every = terms.reconcile_minutes * 60.0
         self._quotes, self._seen = dict[Symbol, Quote](), dict[Symbol, tuple[int, bytes]]()
         self._pace = Pace()
 
@@ -113,43 +113,10 @@ class Judge:
         denied = self._closed(order, now)
         return None if denied is None else _why(denied)
 
-    @property
-    def is_halted(self) -> bool:
-        """Whether nothing is sent, by the file HALT or by what is stored."""
-        return self._halted() is not None or orders.state(self._read, self.broker)[0] is TradingState.HALTED
-
-    @property
-    def file(self) -> str | None:
-        """Why nothing is sent, if that is because of the file HALT."""
-        return self._halted()
-
     def price(self, symbol: Symbol) -> Decimal | None:
         """The last price there is of a symbol."""
         quote = self._look().quotes.get(symbol)
         return None if quote is None else quote.price
-
-    def closing(self) -> str | None:
-        """The halt that positions are closed by, if there is one.
-
-        That of the file HALT counts as long as the file is there.
-        """
-        if self.untouched() is not None:
-            return None
-        halts, there = orders.halts(self._read, self.broker), self._halted() is not None
-        closing = (halt for halt in halts if halt.flatten and (halt.scope != orders.FILE or there))
-        return next((f"halt/{halt.scope}/{halt.at}" for halt in closing), None)
-
-    def untouched(self) -> str | None:
-        """Why positions are not closed, whatever a halt says, if so.
-
-        While the file HALT is there nothing at all is sent, unless it is to mean that. And by books that may be wrong
-        what was sold already might be sold again.
-        """
-        if (file := self._halted()) is not None and not self.flattens:
-            return f"nothing at all is sent: {file}"
-        doubts = (halt.why for halt in orders.halts(self._read, self.broker) if halt.cause == "books")
-        doubt = next(doubts, None)
-        return None if doubt is None else f"the books may be wrong: {doubt}"
 
     def exit(self, order: Order, busy: Collection[Order], now: int) -> str | None:
         """Why an exit may not be made, if so."""
@@ -215,7 +182,7 @@ class Judge:
         equity, today = self.equity(), self.today
         if today is None:
             return None
-        opened, peak = orders.day(self._read, today) or (equity, equity)
+        opened, peak = states.day(self._read, today) or (equity, equity)
         state, why = trading_state.watch(equity, opened, peak, self._limits)
         return None if state is TradingState.ACTIVE else why
 
@@ -303,8 +270,8 @@ class Judge:
             kept = {order.id: order for order in orders.outstanding(read)}
             positions, cash, mandate = ledger.held(read), ledger.cash(read), mandates.current(read)
             equity = _equity(market, positions, cash)
-            opened, peak = (None if market.today is None else orders.day(read, market.today)) or (equity, equity)
-            state = orders.state(read, self.broker)[0] if halted is None else TradingState.HALTED
+            opened, peak = (None if market.today is None else states.day(read, market.today)) or (equity, equity)
+            state = states.state(read, self.broker)[0] if halted is None else TradingState.HALTED
             sent = self._pace.read(read, now, None if mandate is None else mandate.hash)
             ended = orders.by_ids(read, [order.id for order in busy if order.id not in kept])
             known = sectors.known(read)
@@ -342,13 +309,6 @@ class Judge:
             sectors=at.sectors,
             exposure=at.exposure,
         )
-
-    def state(self) -> tuple[TradingState, str]:
-        """Whether trading goes on, and why not: the strictest of what is on disk, the file HALT, and real money that is
-        not confirmed."""
-        if (halted := self._halted() or self._unconfirmed()) is not None:
-            return TradingState.HALTED, halted
-        return orders.state(self._read, self.broker)
 
     def _look(self) -> Market:
         """Read again where bars have changed."""

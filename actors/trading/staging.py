@@ -1,5 +1,8 @@
 """From decisions to orders: judged, kept, and those sent that a mandate allows."""
 
+from collections import deque
+from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 from actors.kernel.me import Me
@@ -7,6 +10,7 @@ from actors.trading.account import Account
 from actors.trading.books import Books, pass_on
 from actors.trading.judging import Judge
 from messages.addresses import Refused
+from messages.broker import ClientId
 from messages.tasks import Finished, Run, StageOrder
 from messages.trading import Order, OrderState
 from storage import orders
@@ -91,3 +95,32 @@ class Staging:
             self._next()
 
         self._books.write(orders.insert(*(order for order, _ in new)), lambda rows: kept(), refused)
+
+    # What waits for the market
+
+    def send_waiting(self) -> None:
+        """Send what waits for the market under a mandate, if it may go now."""
+        if self._account.view.awaited() is None:
+            self._send_next(deque(self._parked()))
+
+    def _parked(self) -> Iterator[ClientId]:
+        return (each.id for each in orders.outstanding(self._read) if each.waits_under is not None)
+
+    def _send_next(self, waiting: deque[ClientId]) -> None:
+        """Send what waits for the market under a mandate, one after the other: the next counts the one before it."""
+        while waiting:
+            order, now = orders.by_id(self._read, waiting.popleft()), self._me.clock.utc()
+            if order is None or order.state is not OrderState.STAGED or order.expires_at <= now:
+                continue
+            if order.id in self._books.busy:  # it is being seen to
+                continue
+            judged = self._judge.waiting(order, self._books.busy.values(), now)
+            if judged.state is OrderState.APPROVED:
+                self._books.keep(judged, orders.approve(judged, now), partial(self._sent_one, judged, waiting))
+                return
+            if judged.why != order.why:
+                self._books.move(order, OrderState.STAGED, judged.why, lambda: None)
+
+    def _sent_one(self, order: Order, waiting: deque[ClientId]) -> None:
+        self._account.send(order)
+        self._send_next(waiting)

@@ -35,7 +35,7 @@ from messages.research import Action, Decision
 from messages.tasks import Finished, Lease, Reconcile, Run, StageOrder
 from messages.trading import Import, Imported, TradingState, TradingTerms
 from messages.values import CorrelationId, Symbol
-from storage import bars, decisions, ledger, mandates, orders
+from storage import balance, bars, decisions, mandates, orders, states
 from storage.connections import Operations, Reader
 from storage.home import Home
 from telemetry.hooks import CountingHooks
@@ -153,7 +153,7 @@ class Desk:
         )
         assert isinstance(looked, Finished), looked
         ended = self.read.rows(tuple[str, int], "SELECT state, count(*) FROM trading_orders GROUP BY state")
-        found = ended, orders.state(self.read, "paper")[0], ledger.damage(self.read)
+        found = ended, states.state(self.read, "paper")[0], balance.damage(self.read)
         if found != ([("filled", len(self.symbol_of))], TradingState.ACTIVE, None):
             raise SystemExit(f"the orders are not what was decided on: {found}")
 

@@ -26,7 +26,7 @@ from messages.paper import Order as Taken
 from messages.tasks import Finished, Lease, Reconcile, Run
 from messages.trading import Order, OrderState, TradingState
 from messages.values import CorrelationId, Symbol
-from storage import bars, ledger, orders, paper
+from storage import bars, ledger, orders, paper, states
 from storage.connections import Reader
 from storage.home import Home
 from storage.migrations import open_for_writing
@@ -139,7 +139,7 @@ def start(home: Home) -> Figures:
     with process.desk_in(home, serve=False) as (desk, _, _):
         ready = time.perf_counter() - began
         first, again = look(desk), look(desk)
-        if (state := orders.state(desk.access.read, ledger.PAPER)) != (TradingState.ACTIVE, ""):
+        if (state := states.state(desk.access.read, ledger.PAPER)) != (TradingState.ACTIVE, ""):
             raise SystemExit(f"the made up desk does not trade: {state}")
     return {"start_100k_s": ready, "first_look_100k_ms": first * 1e3, "look_100k_ms": again * 1e3}
 

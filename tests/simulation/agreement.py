@@ -6,7 +6,7 @@ from typing import Final
 
 from messages.broker import ClientId, Stage, View
 from messages.trading import Order, OrderState
-from storage import ledger, orders
+from storage import balance, ledger, orders
 from storage.connections import Reader
 from storage.orders import client_id
 
@@ -20,8 +20,8 @@ def all_orders(read: Reader) -> list[Order]:
 
 def books_are_whole(read: Reader) -> None:
     """At any moment: entries sum to zero, sums are what they sum, and an order has come to what was executed of it."""
-    assert ledger.unbalanced(read) is None
-    assert ledger.damage(read) is None
+    assert balance.unbalanced(read) is None
+    assert balance.damage(read) is None
     wanted = Counter(
         (each.ticket.symbol, each.ticket.side, each.is_exit) for each in orders.open_orders(read) if not each.is_leg
     )

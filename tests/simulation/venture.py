@@ -40,7 +40,7 @@ from messages.trading import (
     Withdraw,
 )
 from messages.values import CorrelationId, Symbol
-from storage import audit, ledger, orders, tasks
+from storage import audit, ledger, orders, states, tasks
 from storage.connections import Reader
 from storage.home import Home
 from tests.actors.brokers.driving import Prices
@@ -217,7 +217,7 @@ class Venture(Story):
 
     def _halt(self, access: Access) -> None:
         state = self.chance.choice((TradingState.HALTED, TradingState.HALTED, TradingState.REDUCING))
-        scope = self.chance.choice((orders.ALL, "paper"))
+        scope = self.chance.choice((states.ALL, "paper"))
         self.hits[f"{state}"] += 1
         self.halted = True
         self._order(access, partial(SetState, scope, state, "enough"))
@@ -225,7 +225,7 @@ class Venture(Story):
     def _resume(self, access: Access) -> None:
         self.home.halt.unlink(missing_ok=True)
         self.halted = False
-        for scope in (orders.ALL, "paper"):
+        for scope in (states.ALL, "paper"):
             self._order(access, partial(SetState, scope, TradingState.ACTIVE, "go on"))
 
     def _touch(self, access: Access) -> None:
@@ -240,7 +240,7 @@ class Venture(Story):
 
     def _nothing_after_halt(self, access: Access) -> None:
         """On paper no order comes to be, but for what was being written when trading was halted."""
-        halted = self.home.halt.exists() or orders.state(access.read, "paper")[0] is TradingState.HALTED
+        halted = self.home.halt.exists() or states.state(access.read, "paper")[0] is TradingState.HALTED
         if not (self.on_paper and halted):
             self.racing = None
         elif self.racing is None:
@@ -348,7 +348,7 @@ class Venture(Story):
         assert order is not None, f"{ticket.client_id} is sent and not on disk"
         assert order.ticket == ticket, f"{ticket} is sent, {order.ticket} is on disk"
         assert order.state is not OrderState.STAGED, order
-        state = orders.state(read, "paper")[0]
+        state = states.state(read, "paper")[0]
         assert state is not TradingState.HALTED, "sent after HALT"
         assert state is TradingState.ACTIVE or ticket.side is Side.SELL, "raised while REDUCING"
         guards = [
@@ -428,7 +428,7 @@ class Venture(Story):
         if self.chance.random() < 0.5:
             self.home.halt.touch()
         else:
-            self._order(access, partial(SetState, orders.ALL, TradingState.HALTED, "for good"))
+            self._order(access, partial(SetState, states.ALL, TradingState.HALTED, "for good"))
 
     def _look(self) -> View:
         assert self._desk is not None

@@ -18,7 +18,7 @@ from messages.database import Statement
 from messages.lots import Method
 from messages.trading import Held, Holding
 from messages.values import UNIT, CorrelationId, Symbol, from_units
-from storage import audit, chain, decisions, due, ledger
+from storage import audit, balance, chain, decisions, due, ledger
 from storage.chain import Fault
 from storage.connections import Reader, fetch
 from storage.home import Home
@@ -197,11 +197,11 @@ def test_cash_below_zero_and_shares_owed_are_booked_and_shown_and_no_damage(open
     opened.fill(executed("x1", Side.SELL, "5", "1", symbol=IBM))
     opened.fill(executed("x2", Side.BUY, "100", "100"))
 
-    assert [str(fault) for fault in ledger.check(opened.read)] == [
+    assert [str(fault) for fault in balance.check(opened.read)] == [
         "ledger_lots paper IBM x1: 1 shares are owed",
         "ledger_balances paper cash: is -8995",
     ]
-    assert ledger.damage(opened.read) is None
+    assert balance.damage(opened.read) is None
     assert audit.audit(opened.read) is None
 
 
@@ -371,12 +371,12 @@ def test_what_is_taken_away_or_put_in_is_named(kept: Books, sql: str, fault: str
 
 
 def test_at_start_sums_that_are_off_and_a_broken_end_of_the_chain_are_damage(kept: Books) -> None:
-    assert ledger.check(kept.read) == []
+    assert balance.check(kept.read) == []
 
     fetch(kept.connection.raw, "UPDATE chain SET hash = zeroblob(32) WHERE number = 8")
-    assert "link 8 of the chain is not what was committed" in str(ledger.damage(kept.read))
+    assert "link 8 of the chain is not what was committed" in str(balance.damage(kept.read))
     fetch(kept.connection.raw, "UPDATE ledger_balances SET quantity = quantity + 1 WHERE account = 'holdings'")
-    assert [fault.what for fault in ledger.check(kept.read)][1:3] == ["quantities sum to 0.000000001, not to zero"] * 2
+    assert [fault.what for fault in balance.check(kept.read)][1:3] == ["quantities sum to 0.000000001, not to zero"] * 2
 
 
 # Anything in any order
@@ -457,7 +457,7 @@ class Trading(RuleBasedStateMachine):
         }
         assert ledger.cash(read) == self.cash
         assert audit.audit(read) is None
-        assert {(fault.table, "cash" in fault.id) for fault in ledger.check(read)} <= {
+        assert {(fault.table, "cash" in fault.id) for fault in balance.check(read)} <= {
             ("ledger_lots", False),
             ("ledger_balances", True),
         }

@@ -10,7 +10,7 @@ from messages.database import Statement
 from messages.market import Action, ActionKind, Bars, Listed
 from messages.trading import Holding, Valuation
 from messages.values import CorrelationId, Symbol
-from storage import actions, bars, ledger, orders, valuations
+from storage import actions, bars, ledger, states, valuations
 from storage.connections import Reader
 from storage.due import Due, done, due, later
 from storage.writing import WriteConnection
@@ -115,14 +115,14 @@ def test_where_prices_are_of_long_ago_it_counts_from_the_first_session_looked_at
     desk.listed(split(feb(14)), split(feb(15)), split(feb(16)))
     nothing_yet = due(read, ledger.PAPER)
     valued = Valuation(feb(15), "USD", Decimal(1), Decimal(0), ())
-    desk.commit(orders.note_day(feb(15), Decimal(1)) if by == "a look" else valuations.insert(valued, ROUND, 7))
+    desk.commit(states.note_day(feb(15), Decimal(1)) if by == "a look" else valuations.insert(valued, ROUND, 7))
 
     assert nothing_yet == ()
     assert [each.action.session.day for each in due(read, ledger.PAPER) if each.counts] == [16]
 
 
 def test_an_import_with_old_prices_counts_from_its_own_day_when_newer_ones_have_come(desk: Desk) -> None:
-    desk.commit(orders.note_day(feb(1), Decimal(1)))
+    desk.commit(states.note_day(feb(1), Decimal(1)))
     desk.listed(split(feb(5)), split(feb(11)))
 
     assert [each.action.session.day for each in due(desk.read, ledger.PAPER) if each.counts] == [11]

@@ -3,7 +3,7 @@
 import pytest
 
 from messages.trading import TradingState
-from storage import orders
+from storage import states
 from storage.connections import Reader, fetch
 from storage.home import Home
 from storage.migrations import known, open_for_writing
@@ -30,5 +30,5 @@ def test_what_was_halted_for_the_books_is_never_flattened_by_them(home: Home, wh
 
     read = Reader(home.database)
 
-    assert orders.state(read, "paper") == (TradingState.HALTED, why)
-    assert orders.halts(read, "paper") == [orders.Halt("paper", why, cause, flatten=False, at=7)]  # type: ignore[arg-type]
+    assert states.state(read, "paper") == (TradingState.HALTED, why)
+    assert states.halts(read, "paper") == [states.Halt("paper", why, cause, flatten=False, at=7)]  # type: ignore[arg-type]

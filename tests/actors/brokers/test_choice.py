@@ -2,7 +2,7 @@
 
 from actors.brokers.choice import halt, unfit
 from messages.trading import TradingState, TradingTerms
-from storage import orders
+from storage import states
 from storage.home import Home
 from tests.actors.brokers.broker import ticket
 from tests.actors.trading.staged import Desk, Exchange
@@ -12,9 +12,9 @@ def test_nothing_is_sent_while_the_file_is_there_or_trading_is_halted_on_disk(ho
     desk = Desk(home, Exchange())
     before = halt(TradingTerms(), home, desk.read, lambda: 0)
 
-    desk.keep(*orders.set_state("all", TradingState.REDUCING, "slowly", 1))
+    desk.keep(*states.set_state("all", TradingState.REDUCING, "slowly", 1))
     reducing = halt(TradingTerms(), home, desk.read, lambda: 0)
-    desk.keep(*orders.set_state("paper", TradingState.HALTED, "enough", 1))
+    desk.keep(*states.set_state("paper", TradingState.HALTED, "enough", 1))
     on_disk = halt(TradingTerms(), home, desk.read, lambda: 0)
     home.halt.touch()
     by_file = halt(TradingTerms(), home, desk.read, lambda: 0)

@@ -39,7 +39,7 @@ from messages.trading import (
     TradingTerms,
 )
 from messages.values import CorrelationId, Symbol
-from storage import actions, audit, bars, decisions, ledger, orders, paper
+from storage import actions, audit, bars, decisions, ledger, orders, paper, states
 from storage.connections import Operations, Reader
 from storage.home import Home
 
@@ -182,7 +182,7 @@ class Desk:
     def agree(self) -> None:
         """The books add up, both sides agree on shares, cash and working orders, and nothing has halted trading."""
         self.reconcile()
-        assert orders.state(self.read, "paper") == (TradingState.ACTIVE, "")
+        assert states.state(self.read, "paper") == (TradingState.ACTIVE, "")
         assert audit.audit(self.read) is None
         there = {order.ticket.client_id: order for order in paper.working(self.read)}
         here = {order.id: order for order in orders.open_orders(self.read) if order.state is OrderState.WORKING}

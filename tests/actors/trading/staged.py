@@ -35,7 +35,7 @@ from messages.research import Action, Decision
 from messages.tasks import Finished, Lease, Reconcile, Run, StageOrder, Work
 from messages.trading import Approve, Holding, Import, Imported, Order, Said, TradingTerms
 from messages.values import CorrelationId, Symbol
-from storage import bars, decisions, ledger, orders
+from storage import balance, bars, decisions, ledger, orders
 from storage.connections import Operations, Reader
 from storage.home import Home
 from tests.actors.domain import making
@@ -260,7 +260,7 @@ class Desk:
 
     def agree(self) -> None:
         """Books and broker agree, and the books add up."""
-        assert ledger.unbalanced(self.read) is None
+        assert balance.unbalanced(self.read) is None
         assert ledger.cash(self.read) == self.exchange.cash
         theirs = {symbol: quantity for symbol, quantity in self.exchange.held.items() if quantity}
         assert {held.symbol: held.quantity for held in ledger.held(self.read)} == theirs

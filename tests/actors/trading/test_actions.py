@@ -12,7 +12,7 @@ from messages.broker import InForce, Kind, Side
 from messages.lots import Lot
 from messages.tasks import Finished
 from messages.trading import Holding, OrderState, Said, TradingState
-from storage import ledger, orders
+from storage import ledger, orders, states
 from storage.home import Home
 from tests.actors.domain.playing import ticket
 from tests.actors.trading.papered import ACME, CASH, MONDAY, Desk, dividend, split
@@ -71,7 +71,7 @@ def test_before_it_is_booked_nothing_looks_lost_and_nothing_is_judged(desk: Desk
     desk.closes(*FLAT, 50.0, listed=(split("2:1", 5),))
     desk.tick()
 
-    assert orders.state(desk.read, "paper") == (TradingState.ACTIVE, "")
+    assert states.state(desk.read, "paper") == (TradingState.ACTIVE, "")
     assert desk.held() == 1620
 
 
@@ -118,11 +118,11 @@ def test_an_order_that_is_not_at_the_broker_is_looked_at_again_when_it_is_booked
 def test_what_all_is_worth_at_the_beginning_of_a_day_is_looked_at_when_it_is_booked(desk: Desk) -> None:
     desk.closes(*FLAT, 50.0, listed=(split("2:1", 5),))
     desk.tick()
-    unknown = orders.day(desk.read, MONDAY + dt.timedelta(5))
+    unknown = states.day(desk.read, MONDAY + dt.timedelta(5))
     desk.tick()
 
     assert unknown is None
-    assert orders.day(desk.read, MONDAY + dt.timedelta(5)) == (CASH + 1_000, CASH + 1_000)
+    assert states.day(desk.read, MONDAY + dt.timedelta(5)) == (CASH + 1_000, CASH + 1_000)
 
 
 def test_prices_that_come_between_a_look_at_the_day_and_the_one_at_the_loss_halt_nothing(desk: Desk) -> None:
@@ -134,7 +134,7 @@ def test_prices_that_come_between_a_look_at_the_day_and_the_one_at_the_loss_halt
     desk.system.turn()
     desk.closes(*FLAT, 50.0, listed=(split("2:1", 5),))
 
-    assert orders.state(desk.read, "paper") == (TradingState.ACTIVE, "")
+    assert states.state(desk.read, "paper") == (TradingState.ACTIVE, "")
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -202,7 +202,7 @@ def test_what_cannot_be_stored_halts_trading_with_the_reason(desk: Desk) -> None
     desk.closes(*FLAT, 100.0, listed=(split("9000000000:1", 5),))
     desk.tick()
 
-    state, why = orders.state(desk.read, "paper")
+    state, why = states.state(desk.read, "paper")
     assert [state, desk.held()] == [TradingState.HALTED, 10]
     assert why.startswith("split of ACME on 2013-03-02: cannot be booked: ")
     assert not desk.system.failed.done()

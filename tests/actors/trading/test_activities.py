@@ -13,7 +13,7 @@ from messages.addresses import Refused
 from messages.broker import Activity, Cause, ClientId, Seen, Side, Stage, Ticket
 from messages.tasks import Finished, Lease, Reconcile, Run
 from messages.trading import Held, Holding, Import, Imported, TradingState
-from storage import ledger, orders
+from storage import ledger, states
 from storage.home import Home
 from storage.movements import movements
 from tests.actors.domain.making import LAST, bars
@@ -46,7 +46,7 @@ def moved(
 
 
 def state(desk: Desk) -> tuple[TradingState, str]:
-    return orders.state(desk.read, "paper")
+    return states.state(desk.read, "paper")
 
 
 @pytest.mark.parametrize(

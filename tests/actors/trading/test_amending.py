@@ -13,7 +13,7 @@ from messages.broker import ClientId, Kind, Stage
 from messages.research import Action
 from messages.trading import Amend, Order, OrderState, Said, SetState, TradingState
 from messages.values import CorrelationId
-from storage import amendments, orders
+from storage import amendments, orders, states
 from storage.home import Home
 from tests.actors.trading.staged import Desk, Exchange
 
@@ -188,7 +188,7 @@ def test_an_order_that_is_gone_there_halts_and_whoever_asked_is_told(desk: Desk)
     probe = _settled(desk, amend(desk, stop.id, stop="95"))
 
     assert "which does not know it now" in refusal(probe, "invalid")
-    assert orders.state(desk.read, "paper")[0] is TradingState.HALTED
+    assert states.state(desk.read, "paper")[0] is TradingState.HALTED
 
 
 def test_a_halt_while_it_is_being_changed_cancels_it_all_the_same(desk: Desk) -> None:

@@ -15,7 +15,7 @@ from messages.research import Action
 from messages.tasks import Finished, Lease, Reconcile, Run, StageOrder
 from messages.trading import Close, Holding, Order, OrderState, Said, SetState, TradingState, TradingTerms
 from messages.values import CorrelationId, Symbol
-from storage import ledger, orders
+from storage import ledger, orders, states
 from storage.home import Home
 from tests.actors.trading.staged import AAPL, ROUND, Desk, Exchange
 
@@ -146,7 +146,7 @@ def test_a_loss_flattens_where_that_is_set(home: Home) -> None:
     desk.system.advance(TICK + 3 * PURSUE)
 
     [exit_] = closing(desk)
-    assert "max_daily_loss" in orders.state(desk.read, "paper")[1]
+    assert "max_daily_loss" in states.state(desk.read, "paper")[1]
     assert (exit_.ticket.quantity, exit_.state) == (Decimal(500), OrderState.WORKING)
 
 
@@ -171,7 +171,7 @@ def test_a_difference_that_is_found_while_it_flattens_ends_it(home: Home) -> Non
     halt(desk, flatten=True)
     desk.system.advance(2 * TICK)
 
-    assert orders.state(desk.read, "paper")[0] is TradingState.HALTED
+    assert states.state(desk.read, "paper")[0] is TradingState.HALTED
     assert closing(desk) == []
 
 
@@ -252,7 +252,7 @@ def test_a_desk_that_ends_after_any_step_of_a_flattening_sells_once_and_leaves_n
     for _ in range(steps):
         if not desk.system.turn():
             desk.system.advance(PURSUE)
-    noted = orders.halts(desk.read, "paper") != []
+    noted = states.halts(desk.read, "paper") != []
 
     after = Desk(home, desk.exchange)
     after.system.advance(3 * PURSUE)
@@ -289,7 +289,7 @@ def test_whenever_the_desk_ends_amid_a_flattening_each_position_is_sold_once_and
                 for _ in range(chance.randrange(3)):
                     desk.ref.tell(executed)
         desk = Desk(home, exchange, seed=seed * 100 + life)
-    if orders.state(desk.read, "paper")[0] is TradingState.ACTIVE:  # it ended before that was on disk
+    if states.state(desk.read, "paper")[0] is TradingState.ACTIVE:  # it ended before that was on disk
         halt(desk, flatten=True)
     for _ in range(40):
         if not any(exchange.held.values()):
@@ -304,7 +304,7 @@ def test_whenever_the_desk_ends_amid_a_flattening_each_position_is_sold_once_and
     assert {symbol: held for symbol, held in exchange.held.items() if held} == {}, seed
     assert min(exchange.held.values()) >= 0
     assert sum(order.filled for order in sold) == 30 + desk.order(order.id).filled
-    assert orders.state(desk.read, "paper") == (TradingState.HALTED, "enough")
+    assert states.state(desk.read, "paper") == (TradingState.HALTED, "enough")
     desk.agree()
 
 
@@ -350,7 +350,7 @@ def test_a_desk_that_stops_says_so_when_nothing_works_any_more_and_goes_on_at_it
 
     assert said.received == [Said("no order works at paper any more; held: 30 AAPL")]
     assert desk.exchange.orders[order.id].stage is Stage.CANCELLED
-    assert orders.state(after.read, "paper")[0] is TradingState.ACTIVE
+    assert states.state(after.read, "paper")[0] is TradingState.ACTIVE
     assert closing(after) == []
 
 

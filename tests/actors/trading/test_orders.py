@@ -25,7 +25,7 @@ from messages.trading import (
     Withdraw,
 )
 from messages.values import CorrelationId, Symbol
-from storage import ledger, orders
+from storage import ledger, orders, states
 from storage.home import Home
 from tests.actors.trading.staged import AAPL, CASH, Desk, Exchange
 from tests.desks import StagedDesk
@@ -150,7 +150,7 @@ def test_what_may_not_be_bought_any_more_is_not_sent_again(home: Home) -> None:
     order = desk.stage()
     desk.approve(order.id)
     desk.system.settle()
-    desk.keep(*orders.set_state("all", TradingState.REDUCING, "enough", 1))
+    desk.keep(*states.set_state("all", TradingState.REDUCING, "enough", 1))
 
     after = Desk(home, exchange)
     after.system.advance(1)
@@ -206,7 +206,7 @@ def test_a_halt_survives_a_restart_and_ends_when_a_person_resumes(home: Home) ->
     after = Desk(home, desk.exchange)
     halted = after.approve(order.id)
     after.system.settle()
-    state = orders.state(after.read, "paper")
+    state = states.state(after.read, "paper")
     set_state(after, TradingState.ACTIVE)
     resumed = after.approve(order.id)
     after.system.settle()
@@ -235,7 +235,7 @@ def test_a_fill_told_twice_or_seen_again_is_booked_once(home: Home) -> None:
 
     assert desk.order(order.id).filled == order.ticket.quantity
     assert len(orders.fills(desk.read, order.id)) == 1
-    assert orders.state(desk.read, "paper") == (TradingState.ACTIVE, "")
+    assert states.state(desk.read, "paper") == (TradingState.ACTIVE, "")
     desk.agree()
 
 
@@ -250,7 +250,7 @@ def test_a_fill_nobody_was_told_of_is_adopted(home: Home) -> None:
     desk.reconcile()
 
     assert desk.order(order.id).state is OrderState.FILLED
-    assert orders.state(desk.read, "paper") == (TradingState.ACTIVE, "")
+    assert states.state(desk.read, "paper") == (TradingState.ACTIVE, "")
     desk.agree()
 
 
@@ -278,7 +278,7 @@ def test_an_execution_that_cannot_be_ours_halts_trading_and_the_ledger_is_unharm
     desk.ref.tell(replace(executed, execution=replace(executed.execution, **change)))  # type: ignore[arg-type]
     desk.system.settle()
 
-    state, sentence = orders.state(desk.read, "paper")
+    state, sentence = states.state(desk.read, "paper")
     assert (state, why in sentence) == (TradingState.HALTED, True), sentence
     assert ledger.held(desk.read) == []
     assert ledger.cash(desk.read) == CASH
@@ -288,13 +288,13 @@ def test_an_execution_that_cannot_be_ours_halts_trading_and_the_ledger_is_unharm
 def test_a_difference_of_a_share_or_a_cent_halts_trading(home: Home) -> None:
     desk = opened(home)
     desk.reconcile()
-    before = orders.state(desk.read, "paper")[0]
+    before = states.state(desk.read, "paper")[0]
     desk.exchange.cash -= Decimal("0.01")
 
     desk.reconcile()
 
     assert before is TradingState.ACTIVE
-    assert orders.state(desk.read, "paper") == (
+    assert states.state(desk.read, "paper") == (
         TradingState.HALTED,
         "reconciliation: paper has 99999.99 of cash, the books say 100000",
     )
@@ -312,7 +312,7 @@ def test_an_import_that_comes_while_the_account_is_looked_at_is_no_difference(ho
 
     assert isinstance(imported.received[0], Imported)
     assert isinstance(looked.received[0], Finished)
-    assert orders.state(desk.read, "paper") == (TradingState.ACTIVE, "")
+    assert states.state(desk.read, "paper") == (TradingState.ACTIVE, "")
 
 
 def test_an_order_that_ended_at_the_broker_ends_here(home: Home) -> None:
@@ -438,7 +438,7 @@ def test_whatever_is_lost_and_whenever_the_desk_ends_there_is_one_order_and_the_
 
     assert list(exchange.tickets) == [order.id]
     assert desk.order(order.id).filled == exchange.orders[order.id].filled
-    assert orders.state(desk.read, "paper") == (TradingState.ACTIVE, "")
+    assert states.state(desk.read, "paper") == (TradingState.ACTIVE, "")
     desk.agree()
 
 
@@ -466,10 +466,10 @@ def test_what_protects_a_position_is_cancelled_before_the_position_is_sold(home:
 def test_a_loss_of_a_day_halts_trading_and_books_opened_anew_forget_what_was_before(home: Home) -> None:
     desk = opened(home, Holding(AAPL, Decimal(500), Decimal(100), None))
     desk.system.advance(TICK)
-    before = orders.state(desk.read, "paper")[0]
+    before = states.state(desk.read, "paper")[0]
     desk.prices(90.0)
     desk.system.advance(TICK)
-    lost = orders.state(desk.read, "paper")
+    lost = states.state(desk.read, "paper")
     set_state(desk, TradingState.ACTIVE, "paper")
     desk.open(Holding(AAPL, Decimal(1), Decimal(100), None))
     desk.system.advance(TICK)
@@ -477,4 +477,4 @@ def test_a_loss_of_a_day_halts_trading_and_books_opened_anew_forget_what_was_bef
     assert before is TradingState.ACTIVE
     assert lost[0] is TradingState.HALTED
     assert "max_daily_loss" in lost[1]
-    assert orders.state(desk.read, "paper")[0] is TradingState.ACTIVE
+    assert states.state(desk.read, "paper")[0] is TradingState.ACTIVE

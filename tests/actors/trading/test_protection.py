@@ -11,7 +11,7 @@ from messages.broker import ClientId, Kind, Side, Stage, Ticket
 from messages.research import Action
 from messages.trading import Holding, Order, OrderState, Said, TradingState, Withdraw
 from messages.values import CorrelationId
-from storage import ledger, orders
+from storage import ledger, orders, states
 from storage.home import Home
 from tests.actors.trading.staged import AAPL, Desk, Exchange
 
@@ -57,7 +57,7 @@ def test_an_order_whose_legs_the_broker_cannot_hold_goes_without_them_and_they_a
         "sl": (Decimal(5), True),
         "tp": (Decimal(5), True),
     }
-    assert orders.state(desk.read, "paper") == (TradingState.ACTIVE, "")
+    assert states.state(desk.read, "paper") == (TradingState.ACTIVE, "")
     assert list(desk.exchange.orders) == [order.id]
 
 
@@ -142,12 +142,12 @@ def test_legs_are_dropped_when_the_position_is_sold_on_a_recommendation(home: Ho
 
 def test_no_more_is_sold_than_is_held(home: Home) -> None:
     desk, order = bought(home)
-    desk.keep(*orders.set_state("all", TradingState.HALTED, "enough", 1, flatten=True))
+    desk.keep(*states.set_state("all", TradingState.HALTED, "enough", 1, flatten=True))
     desk.system.advance(TICK)
     [closing] = [each for each in orders.newest(desk.read, 10) if each.flattens]
     desk.ref.tell(desk.exchange.fill(closing.id))
     desk.system.settle()
-    desk.keep(*orders.set_state("all", TradingState.ACTIVE, "go on", 1))
+    desk.keep(*states.set_state("all", TradingState.ACTIVE, "go on", 1))
     desk.prices(80.0)
 
     desk.system.advance(2 * TICK)

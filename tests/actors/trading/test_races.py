@@ -27,7 +27,7 @@ from messages.trading import (
     Withdraw,
 )
 from messages.values import CorrelationId, Symbol
-from storage import bars, decisions, ledger, orders
+from storage import bars, decisions, ledger, orders, states
 from storage.home import Home
 from tests.actors.domain import making
 from tests.actors.trading.staged import AAPL, ROUND, Desk, Exchange
@@ -127,7 +127,7 @@ def test_a_leg_s_execution_that_comes_before_its_order_s_is_booked_after_it(home
     desk.ref.tell(desk.exchange.fill(leg))
     desk.system.settle()
 
-    assert orders.state(desk.read, "paper") == (TradingState.ACTIVE, "")
+    assert states.state(desk.read, "paper") == (TradingState.ACTIVE, "")
     assert [desk.order(each).state for each in (order.id, leg)] == [OrderState.FILLED] * 2
     desk.agree()
 
@@ -138,7 +138,7 @@ def test_more_of_a_leg_than_there_is_as_yet_is_looked_for_and_what_the_account_s
     desk.ref.tell(desk.exchange.fill(leg, Decimal(4)))  # of its order three were filled
     desk.system.settle()
 
-    assert orders.state(desk.read, "paper")[0] is TradingState.HALTED
+    assert states.state(desk.read, "paper")[0] is TradingState.HALTED
     assert "is for 3, 0 is filled; not 4" in " ".join(note.sentence for note in orders.journal(desk.read, ""))
     assert ledger.held(desk.read)[0].quantity == 3
 
@@ -167,7 +167,7 @@ def test_of_an_order_that_is_not_known_to_be_there_rubbish_makes_nothing(home: H
     desk.system.settle()
 
     assert desk.order(order.id).state is OrderState.APPROVED
-    assert orders.state(desk.read, "paper")[0] is TradingState.HALTED
+    assert states.state(desk.read, "paper")[0] is TradingState.HALTED
 
 
 # Halts and approvals
@@ -202,7 +202,7 @@ def test_a_cancel_that_was_lost_while_trading_halts_is_asked_for_again(home: Hom
 def test_what_works_is_cancelled_by_the_next_desk_where_one_ended_while_it_halted(home: Home) -> None:
     desk = opened(home)
     order = approved(desk)
-    desk.keep(*orders.set_state("all", TradingState.HALTED, "enough", 1))
+    desk.keep(*states.set_state("all", TradingState.HALTED, "enough", 1))
 
     after = Desk(home, desk.exchange)
     after.system.advance(1)
@@ -220,7 +220,7 @@ def test_orders_that_the_broker_does_not_know_are_not_asked_about_without_end(ho
     halt(desk)
     desk.system.settle(2_000)
 
-    assert "does not know it now" in orders.halts(desk.read, "paper")[-1].why
+    assert "does not know it now" in states.halts(desk.read, "paper")[-1].why
 
 
 def test_the_file_halt_has_what_works_cancelled(home: Home) -> None:
@@ -345,7 +345,7 @@ def test_a_sale_whose_protection_the_broker_does_not_know_comes_to_an_end(home: 
     order = sale(desk)
     desk.system.advance(UNKNOWN)
 
-    assert "does not know it now" in orders.state(desk.read, "paper")[1]
+    assert "does not know it now" in states.state(desk.read, "paper")[1]
     assert desk.order(order.id).state is OrderState.DENIED
 
 
@@ -372,7 +372,7 @@ def test_a_fill_for_which_there_was_no_room_is_no_difference(home: Home) -> None
     no_room_once(desk, "trading_fills")
 
     desk.reconcile()
-    meanwhile = orders.state(desk.read, "paper")
+    meanwhile = states.state(desk.read, "paper")
     desk.reconcile()
 
     assert meanwhile == (TradingState.ACTIVE, "")
@@ -391,7 +391,7 @@ def test_what_a_leg_has_done_waits_for_what_its_order_has_where_there_was_no_roo
     desk.reconcile()
     desk.reconcile()
 
-    assert orders.state(desk.read, "paper") == (TradingState.ACTIVE, "")
+    assert states.state(desk.read, "paper") == (TradingState.ACTIVE, "")
     desk.agree()
 
 

@@ -14,7 +14,7 @@ from messages.research import Action
 from messages.tasks import Finished, Lease, Reconcile, Run, StageOrder
 from messages.trading import Holding, Import, Imported, Order, OrderState, TradingState
 from messages.values import CorrelationId, Symbol
-from storage import ledger, mandates, orders
+from storage import balance, ledger, mandates, orders, states
 from storage.home import Home
 from tests.actors.trading.staged import AAPL, CASH, ROUND, Desk, Exchange
 
@@ -133,7 +133,7 @@ def test_fills_that_are_told_at_once_are_booked_each(desk: Desk) -> None:
     tell(desk, *(desk.exchange.fill(order.id, Decimal(2)) for order in (*made, *made)))
 
     assert [desk.order(order.id).filled for order in made] == [Decimal(4)] * 3
-    assert orders.state(desk.read, "paper") == (TradingState.ACTIVE, "")
+    assert states.state(desk.read, "paper") == (TradingState.ACTIVE, "")
     desk.agree()
 
 
@@ -161,12 +161,12 @@ def test_a_fill_that_cannot_be_booked_halts_trading_and_the_others_are_booked(de
 
     tell(desk, *(desk.exchange.fill(order.id) for order in made))
 
-    state, why = orders.state(desk.read, "paper")
+    state, why = states.state(desk.read, "paper")
     assert (state, f"of order {made[1].id} cannot be booked" in why, "not this one" in why) == (
         TradingState.HALTED, True, True,
     )  # fmt: skip
     assert {held.symbol for held in ledger.held(desk.read)} == {AAPL, MSFT}
-    assert ledger.damage(desk.read) is None
+    assert balance.damage(desk.read) is None
     assert not desk.system.failed.done()
 
 
@@ -180,4 +180,4 @@ def test_a_look_from_before_an_import_is_not_compared_with_the_books_after_it(ho
 
     assert isinstance(looked.received[0], Finished)
     assert isinstance(imported.received[0], Imported)
-    assert orders.state(desk.read, "paper") == (TradingState.ACTIVE, "")
+    assert states.state(desk.read, "paper") == (TradingState.ACTIVE, "")
