@@ -13,7 +13,7 @@ from messages.errors import TroupeError
 from storage import audit
 from storage.connections import WHOLE, DatabaseUnusable, Reader, fetch, named
 from storage.home import Home
-from storage.migrations import APPLICATION_ID, SchemaTooNew, WrongHome, fixed_in, known
+from storage.migrations import APPLICATION_ID, SchemaTooNew, WrongHome, fixed_in, known, newest
 
 STEP: Final = 1_024
 """Pages that are copied and synced at once, 4 MB: little enough not to keep the disk from the writer."""
@@ -129,9 +129,9 @@ def verify(path: Path, named_as: Path | None = None) -> None:
             if read.rows(tuple[int], "PRAGMA application_id") != [(APPLICATION_ID,)]:
                 raise NotABackup(f"{name}: is not a desk's database; choose another file")
             ((version,),) = read.rows(tuple[int], "PRAGMA user_version")
-            if version > len(known()):
+            if version > newest(known()):
                 raise SchemaTooNew(
-                    f"{name}: has schema {version}, this release knows {len(known())}; run the newer release"
+                    f"{name}: has schema {version}, this release knows {newest(known())}; run the newer release"
                 )
             if (found := read.rows(tuple[str], "PRAGMA integrity_check(1)")) != [("ok",)]:
                 raise NotABackup(f"{name}: is damaged ({found[0][0].splitlines()[-1]}); choose another backup")

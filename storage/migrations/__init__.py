@@ -52,6 +52,11 @@ def known() -> tuple[Migration, ...]:
     return tuple(Migration(int(file.name[:4]), file.stem, file.read_text("utf-8")) for file in files)
 
 
+def newest(steps: Sequence[Migration]) -> int:
+    """The schema that they lead to."""
+    return steps[-1].number
+
+
 def open_for_writing(
     home: Home,
     fixed: dict[str, str],
@@ -88,12 +93,12 @@ def open_for_reading(home: Home) -> tuple[Reader, dict[str, str]]:
         raise NoDesk(f"home {home.path}: no desk has run here yet; begin with `run.py once`, or name it with --home")
     require_log(home)
     read = Reader(home.database)
-    have, newest = read.rows(tuple[int], "PRAGMA user_version")[0][0], len(known())
-    if have > newest:
-        raise _too_new(home, have, newest)
-    if have < newest:
+    have, wanted = read.rows(tuple[int], "PRAGMA user_version")[0][0], newest(known())
+    if have > wanted:
+        raise _too_new(home, have, wanted)
+    if have < wanted:
         raise NoDesk(
-            f"home {home.path}: has schema {have} of {newest}; run `run.py once` or `run.py serve` to migrate it"
+            f"home {home.path}: has schema {have} of {wanted}; run `run.py once` or `run.py serve` to migrate it"
         )
     return read, fixed_in(read)
 
@@ -148,14 +153,16 @@ def _check(connection: WriteConnection) -> None:
 
 def _migrate(connection: WriteConnection, home: Home, utc: int, steps: Sequence[Migration]) -> None:
     raw = connection.raw
-    have = _number(connection, "user_version")
-    if have > len(steps):
-        raise _too_new(home, have, len(steps))
-    if have == len(steps):
+    have, wanted = _number(connection, "user_version"), newest(steps)
+    if have > wanted:
+        raise _too_new(home, have, wanted)
+    if have == wanted:
         return
     if have:
         _back_up(raw, home, have, utc)
-    for step in steps[have:]:
+    for step in steps:
+        if step.number <= have:
+            continue
         fetch(raw, "BEGIN IMMEDIATE")
         try:
             fetch(raw, step.sql)
