@@ -4,6 +4,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import pytest
 
@@ -12,7 +13,7 @@ from actors.console.health import STUCK, health
 from actors.console.imports import import_sample
 from actors.kernel.testing import Probe
 from actors.settings.reading import Settings
-from messages.claude import BreakerChanged
+from messages.claude import BreakerChanged, Cause
 from messages.database import Write
 from messages.trading import TradingState
 from storage import bars, breaker, orders, tasks
@@ -126,6 +127,11 @@ def test_a_round_with_claude_is_seen_in_queues_database_portfolio_and_cost(measu
 def test_the_kinds_of_tasks_that_are_there_from_the_start_are_all_there_are() -> None:
     assert sorted(kind for _, kind in measures.KINDS) == sorted({name for name, _ in NAMES.values()})
     assert {queue for queue, _ in measures.KINDS} == set(tasks.QUEUES)
+
+
+def test_the_outcomes_and_states_that_are_there_from_the_start_are_all_there_are() -> None:
+    assert set(table.OUTCOMES) == {*Cause, "answered"}
+    assert set(table.STATES) == set(get_args(breaker.State))
 
 
 def test_events_are_counted_as_published_delivered_and_filtered(home: Home) -> None:
