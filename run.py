@@ -377,7 +377,7 @@ def serve(context: typer.Context, home: HomeOption = None) -> None:
         except DeskRefused:
             if not desk.system.failed.done():
                 raise  # or else it is started anew below
-        with process.metrics_of(desk, hooks, settings.metrics_port) as metrics:
+        with process.metrics_of(desk, place, hooks, settings) as metrics:
             terminal.opening(settings.source, json=False)
             terminal.line(f"Desk {place.path} runs as process {os.getpid()}; {metrics}; Ctrl-C stops it.")
             while not signals and not desk.system.failed.done():

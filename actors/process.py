@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from storage.connections import Reader
     from storage.home import Home
     from telemetry.hooks import CountingHooks
-    from telemetry.sources import Claude
 
 RESTARTS: Final = 5
 """Times that a desk is started anew within so many seconds; then it is given up."""
@@ -100,27 +98,25 @@ def _places(settings: "Settings") -> "Places":
 
 
 @contextmanager
-def metrics_of(desk: "Desk", hooks: "CountingHooks", port: int) -> "Generator[str]":
-    """Serve metrics, unless the port is 0; what to tell a person of them."""
-    if not port:
+def metrics_of(desk: "Desk", home: "Home", hooks: "CountingHooks", settings: "Settings") -> "Generator[str]":
+    """Serve metrics, unless the port is 0; what to tell a person of them. Raises PortTaken, if they are required."""
+    if not (port := settings.metrics_port):
         yield "metrics are off"
         return
-    from actors.kernel.hooks import BOUNDS
-    from storage import tasks as queues
-    from telemetry.exporter import Exporter
-    from telemetry.sources import Log, Sources
+    from actors import measures
+    from telemetry.exporter import Exporter, PortTaken
 
-    system, read, operations = desk.system, desk.access.read, desk.operations
-    log = Log(lambda: operations.log_pages, read.oldest, lambda: operations.held is not None)
-    waiting, claude = partial(queues.waiting, read), _claude_seen(read)
-    exporter = Exporter(
-        Sources(
-            system.observe, BOUNDS, hooks, system.dead_letters, desk.bus.counts, operations, waiting, claude, log
-        )
-    )  # fmt: skip
+    exporter = Exporter(measures.sources(desk, hooks, home), measures.identity(home), measures.pages(desk, home))
     try:
-        exporter.serve(port)
-        yield f"metrics at http://127.0.0.1:{port}/metrics"
+        try:
+            exporter.serve(port)
+            said = f"metrics at http://127.0.0.1:{port}/metrics"
+        except PortTaken as error:
+            if settings.metrics_required:
+                raise
+            said = f"no metrics ({error})"
+            logging.getLogger("troupe.telemetry").error("%s", error)
+        yield said
     finally:
         exporter.close()
 
@@ -209,31 +205,6 @@ class _Interrupts:
             yield
         finally:
             self._raising = False
-
-
-def _claude_seen(read: "Reader") -> "Claude":
-    """What metrics show of Claude; what seldom changes is worked out anew only where it has."""
-    from actors.console.grounding import rates
-    from storage import breaker, decisions, questions
-    from telemetry.sources import Claude
-
-    @cache
-    def misjudged() -> tuple[float, float]:
-        measured = rates()
-        return measured.false_accept_rate, measured.false_reject_rate
-
-    @lru_cache(maxsize=1)
-    def abstained(_last: int) -> float:
-        return decisions.views(read).abstain_rate or 0.0
-
-    def state() -> str:
-        row = breaker.latest(read)
-        return "closed" if row is None else row.state
-
-    return Claude(
-        partial(questions.totals, read), state, lambda: breaker.counts(read).items(), misjudged,
-        lambda: abstained(decisions.last(read)),
-    )  # fmt: skip
 
 
 def _log_to(home: "Home", *, show_events: bool) -> None:

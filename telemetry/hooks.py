@@ -1,6 +1,9 @@
 """What the kernel calls when something rare happens: logged here, and counted for the exporter."""
 
 import logging
+import sys
+import threading
+import traceback
 from collections import Counter
 
 _log = logging.getLogger("troupe.kernel")
@@ -29,5 +32,14 @@ class CountingHooks:
         _log.debug("%s: %s is a dead letter: %s", actor, type(message).__name__, why)
 
     def hangs(self, actor: str, message: object, seconds: float, /) -> None:
-        """A warning."""
-        _log.warning("%s has been busy with %s for %.1f s", actor, type(message).__name__, seconds)
+        """A warning, with where it is."""
+        _log.warning(
+            "%s has been busy with %s for %.1f s, in\n%s", actor, type(message).__name__, seconds, stack_of(actor)
+        )
+
+
+def stack_of(thread: str) -> str:
+    """Where the thread of this name is, the innermost call last; empty where there is none."""
+    idents = [each.ident for each in threading.enumerate() if each.name == thread]
+    frames = sys._current_frames()  # pyright: ignore[reportPrivateUsage]  # documented, in spite of its name
+    return "".join("".join(traceback.format_stack(frames[ident])) for ident in idents if ident in frames)

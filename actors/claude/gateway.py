@@ -107,7 +107,7 @@ class ClaudeGateway:
             case Said(Turn() as turn):
                 self._said(turn, message)
             case Fault(Turn() as turn):
-                self._fail(turn, message.cause, message.sentence, message.cost, message.retry_in)
+                self._fail(turn, *turn.fault(message))
             case Fault(Talk() as talk):
                 self._lost(talk, message.cause, message.sentence)
             case Refused(Talk() as talk):
@@ -135,7 +135,7 @@ class ClaudeGateway:
         if question.id in self._turns:
             raise ValueError(f"question {question.id} came twice")
         now = self._me.clock.monotonic()
-        turn = self._turns[question.id] = Turn(question, ReplyTo(None))
+        turn = self._turns[question.id] = Turn(question, ReplyTo(None), came_at=now)
         turn.ends = self._me.reply_to(turn, of=PROGRAM, within=max(question.deadline - now, 0.0))
         if (fault := unfit(question, now)) is not None:
             self._fail(turn, *fault)
@@ -230,7 +230,7 @@ class ClaudeGateway:
         if turn is not None:
             if turn.heard is None:
                 self._me.after(self._asking.silence, _Silence(heard.turn, begun=True))
-            turn.heard, turn.heard_at = heard, self._me.clock.monotonic()
+            turn.hear(heard, self._me.clock.monotonic())
             self._board.show(turn.question, heard)
 
     def _listen(self, silence: _Silence) -> None:
@@ -271,7 +271,7 @@ class ClaudeGateway:
         turn.ends.told = True  # whatever its program or its deadline has to say now, it has ended
         del self._turns[question.id]
         seconds = None if turn.asked_at is None else now - turn.asked_at
-        settled = questions.settle(question, spent, cause or "answered", seconds, self._me.clock.utc())
+        settled = questions.settle(question, spent, cause or "answered", seconds, self._me.clock.utc(), turn.used())
         self._fuse.after(turn, cause, answer, settled, lambda rows: question.reply_to.tell(answer))
         self._board.show(question, turn.heard, ended=True)
 

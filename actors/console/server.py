@@ -18,6 +18,7 @@ from actors.console import asking, backups, claude, queues, rounds, talking, tra
 from actors.console.access import Access, DeskFailed, DeskRefused
 from actors.console.asking import Mode
 from actors.console.encoding import encoded
+from actors.console.health import health
 from actors.console.imports import import_holdings
 from actors.console.rounds import Asked
 from actors.console.talking import Wanted
@@ -70,7 +71,14 @@ def application(access: Access, home: Home) -> Starlette:
         actors = tuple(
             views.ActorState(each.actor, each.state.value, each.waiting, each.cause) for each in access.system.observe()
         )
-        return views.status(access.read, str(home.path), source, os.getpid(), actors, access.operations.held)
+        return views.status(access.read, str(home.path), source, os.getpid(), actors, health(access, home.halted))
+
+    def asking_after(what: str) -> Callable[[Request], Any]:
+        def answer(request: Request, body: bytes) -> Response:
+            found = health(access, home.halted)
+            return _json(200 if getattr(found, what) else 503, found)
+
+        return _answering(answer)
 
     def list_tasks(request: Request, body: bytes) -> object:
         limit = request.query_params.get("limit", "20")
@@ -146,6 +154,8 @@ def application(access: Access, home: Home) -> Starlette:
         exception_handlers={HTTPException: _unknown, Exception: _bug},
         routes=[
             Route("/status", _answering(status), methods=["GET"]),
+            Route("/healthz", asking_after("alive"), methods=["GET"]),
+            Route("/readyz", asking_after("ready"), methods=["GET"]),
             Route("/tasks", _answering(list_tasks), methods=["GET"]),
             Route("/tasks/{id}", _answering(one_task), methods=["GET"]),
             Route("/tasks/{of}/cancel", _answering(ordering("cancel")), methods=["POST"]),
@@ -202,7 +212,8 @@ def _answering(handler: Callable[[Request, bytes], object]) -> Callable[[Request
 
     async def endpoint(request: Request) -> Response:
         try:
-            return _json(200, await run_in_threadpool(handler, request, await _body(request)))
+            answer = await run_in_threadpool(handler, request, await _body(request))
+            return answer if isinstance(answer, Response) else _json(200, answer)
         except (DeskFailed, DeskRefused) as error:
             later = isinstance(error, DeskFailed) or error.code in NOT_NOW
             return _json(503 if later else 422, {"error": str(error)})

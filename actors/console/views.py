@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from actors.console.health import Health
 from actors.console.report import Recommendation, recommendation
 from messages.errors import TroupeError
 from messages.research import Inquiry
@@ -40,7 +41,7 @@ class QueueState:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A desk at a glance; `pid` and `actors` only of one that runs. `held` says why nothing is committed, if so."""
+    """A desk at a glance; `pid`, `actors` and `health` only of one that runs. `held` says why nothing is committed."""
 
     home: str
     source: str
@@ -48,6 +49,7 @@ class Status:
     queues: tuple[QueueState, ...]
     actors: tuple[ActorState, ...]
     held: str | None = None
+    health: Health | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def status(
     source: str,
     pid: int | None = None,
     actors: tuple[ActorState, ...] = (),
-    held: str | None = None,
+    health: Health | None = None,
 ) -> Status:
     """The desk at a glance."""
     with read.snapshot() as at:
@@ -83,7 +85,7 @@ def status(
     for (queue, state), count in counts.items():
         queues.setdefault(queue, {})[state] = count
     states = (QueueState(each, queues.get(each, {}), each in paused) for each in sorted({*queues, *paused}))
-    return Status(home, source, pid, tuple(states), actors, held)
+    return Status(home, source, pid, tuple(states), actors, None if health is None else health.held, health)
 
 
 def why(read: Reader, id_: str, source: str) -> Why:

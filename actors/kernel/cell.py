@@ -124,7 +124,7 @@ class Cell(Runner):
 
     def _become_ready(self) -> None:
         self._me = Me(self)
-        self._actor = self._build(self._me)
+        self._actor, self.incarnations = self._build(self._me), self.incarnations + 1
         Context().run(getattr(self._actor, "on_start", bool))
         self.state, self.cause, self.error, self.retry_at, self.mailbox.open = State.READY, "", None, 0, True
         if not self.ready.done():

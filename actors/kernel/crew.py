@@ -31,7 +31,8 @@ class Member(Runner):
 
     def __init__(self, number: int, crew: Crew) -> None:
         super().__init__(f"{crew.name}-{number}", Share(crew.mailbox), crew.system)
-        self._crew, self._held, self._actor = crew, list[Any](), crew.build(self.take_waiting)
+        self._crew, self._held, self.incarnations = crew, list[Any](), 1
+        self._actor = crew.build(self.take_waiting)
 
     def handle(self, post: Post) -> None:
         """See Runner."""
@@ -44,7 +45,7 @@ class Member(Runner):
         except BaseException as error:
             self.refuse_held("crashed", f"{self.name} crashed on it or while it held it: {sentence(error)}")
             self.release(self._actor)
-            self._actor = self._crew.build(self.take_waiting)
+            self._actor, self.incarnations = self._crew.build(self.take_waiting), self.incarnations + 1
             self.system.hooks.crashed(self.name, error, 0.0)
 
     def on_stop(self) -> None:

@@ -1,10 +1,6 @@
 """What telemetry can see: histograms it reads when it likes, and calls for what is rare."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Protocol
-
-from actors.kernel.supervision import State
 
 BOUNDS: Final = [10.0**-6 * 4**n for n in range(14)]
 """Upper bounds of the histograms' buckets in seconds: 1 µs to 67 s, and one bucket above."""
@@ -29,25 +25,6 @@ class Meters(dict[type[object], Meter]):
     def __missing__(self, message: type[object]) -> Meter:
         self[message] = meter = Meter()
         return meter
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """One actor, seen from outside: what waits in its mailbox, and why it is not ready if it is not.
-
-    `meters` go on counting; their keys are the names of its threads, with which hooks are called, too.
-    """
-
-    actor: str
-    state: State
-    waiting: int
-    cause: str
-    meters: Mapping[str, Meters]
-
-    @property
-    def running(self) -> bool:
-        """Whether it is ready."""
-        return self.state is State.READY
 
 
 class Hooks(Protocol):

@@ -106,7 +106,7 @@ class Share:
 
     def __init__(self, mailbox: Mailbox) -> None:
         self.current: Any = None
-        self._mailbox, self.put, self.able = mailbox, mailbox.put, mailbox.able
+        self._mailbox, self.kept, self.put, self.able = mailbox, mailbox.kept, mailbox.put, mailbox.able
 
     def get(self) -> Any:
         """Wait for the next."""

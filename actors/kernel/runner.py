@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect
+from collections.abc import Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pykka
@@ -13,6 +15,7 @@ from actors.kernel.edges import here
 from actors.kernel.hooks import BOUNDS, Meters
 from actors.kernel.mailbox import Mailbox, Post, Share
 from actors.kernel.me import Actor
+from actors.kernel.supervision import State
 
 if TYPE_CHECKING:
     from actors.kernel.system import System
@@ -21,15 +24,18 @@ IDLE: Final = float("inf")
 
 
 class Runner(pykka.ThreadingActor):
-    """Takes posts off its inbox, one after the other, and measures them."""
+    """Takes posts off its inbox, one after the other, and measures them.
+
+    `crashed` are the meters of messages whose handler raised; `incarnations` counts how often its actor was built.
+    """
 
     use_daemon_thread = True  # System.stop drains; what hangs must not keep the process alive
 
     def __init__(self, name: str, inbox: Mailbox | Share, system: System) -> None:
         super().__init__()
         self.actor_inbox: Any = inbox
-        self.name, self.inbox, self.system = name, inbox, system
-        self.meters, self.ended, self.began = Meters(), Future[None](), IDLE
+        self.name, self.inbox, self.system, self.incarnations = name, inbox, system, 0
+        self.meters, self.crashed, self.ended, self.began = Meters(), Meters(), Future[None](), IDLE
         self._monotonic = system.clock.monotonic
 
     @staticmethod
@@ -53,17 +59,24 @@ class Runner(pykka.ThreadingActor):
 
     def measured(self, actor: Actor[Any], post: Post) -> None:
         """Let the actor handle it, in the sender's context, between two looks at the clock."""
-        self.began = began = self._monotonic()
+        self.began, meters = (began := self._monotonic()), self.crashed
         try:
             post.context.run(actor.on_receive, post.message)
+            meters = self.meters
         finally:
-            meter = self.meters[type(post.message)]
+            meter = meters[type(post.message)]
             waited, ran = began - post.sent_at, self._monotonic() - began
             meter.waited[bisect(BOUNDS, waited)] += 1
             meter.ran[bisect(BOUNDS, ran)] += 1
             meter.waited_seconds += waited
             meter.ran_seconds += ran
             self.began = IDLE
+
+    @property
+    def since(self) -> float:
+        """When the oldest message was sent that is not done, that at hand included; IDLE if there is none."""
+        began, kept = self.began, [post.sent_at for post in list(self.inbox.kept)[:1]]
+        return min(*kept, IDLE, IDLE if began == IDLE else getattr(self.inbox.current, "sent_at", 0.0) or began)
 
     def release(self, actor: Actor[Any] | None) -> None:
         """Let it release what it owns. If it cannot, that is said and takes nobody else down."""
@@ -107,3 +120,17 @@ class Runner(pykka.ThreadingActor):
             here.role = None
         if self.actor_stopped.is_set():
             self._actor_loop_teardown()
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One actor, seen from outside: what waits in its mailbox, and why it is not ready if it is not.
+
+    `threads` are what runs its messages, by the names with which hooks are called: their figures go on as they do.
+    """
+
+    actor: str
+    state: State
+    waiting: int
+    cause: str
+    threads: Mapping[str, Runner]

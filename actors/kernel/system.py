@@ -13,9 +13,9 @@ from typing import Any, Final, TypeVar
 from actors.kernel.cell import Cell
 from actors.kernel.crew import Build, Crew
 from actors.kernel.edges import Promise, refuse_to_wait
-from actors.kernel.hooks import Hooks, Observed
+from actors.kernel.hooks import Hooks
 from actors.kernel.me import Actor, Me
-from actors.kernel.runner import Runner
+from actors.kernel.runner import Observed, Runner
 from actors.kernel.scheduler import Scheduler, ThreadScheduler
 from actors.kernel.supervision import Policy
 from messages.addresses import Ref, Refused, ReplyTo, request
@@ -136,9 +136,7 @@ class System:
     def observe(self) -> list[Observed]:
         """All actors, as they are."""
         return [
-            Observed(
-                cell.name, cell.state, len(cell.mailbox), cell.cause, {each.name: each.meters for each in cell.runners}
-            )
+            Observed(cell.name, cell.state, len(cell.mailbox), cell.cause, {each.name: each for each in cell.runners})
             for cell in self.cells
         ]
 

@@ -48,6 +48,7 @@ class Settings:
     memory_mb: int = 1024
     cluster: Cluster | None = None
     metrics_port: int = 9464
+    metrics_required: bool = True
     keep_tasks: int = 90
     claude: Asking = field(default_factory=Asking)
     backups: int = 7

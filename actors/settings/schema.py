@@ -72,6 +72,7 @@ class _Tasks(BaseModel):
 class _Metrics(BaseModel):
     model_config = _STRICT
     port: Annotated[int, Field(ge=0, le=65535)] = 9464
+    required: bool = True
 
 
 class _Backups(BaseModel):
@@ -192,6 +193,7 @@ def checked(written: dict[str, Any], variables: Mapping[str, str], home: Home) -
         cluster=_cluster(schema.workers, home, variables),
         keep_tasks=schema.tasks.keep_days,
         metrics_port=schema.metrics.port,
+        metrics_required=schema.metrics.required,
         backups=schema.backups.keep,
         claude=Asking(**dict(schema.claude)),
         trading=terms(schema.trading),

@@ -17,6 +17,7 @@ from tests.benchmarks import (
     queue,
     readers,
     start,
+    telemetry,
     trading,
     valuation,
     workers,
@@ -39,6 +40,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "claims": claims.CLAIMS,
     "valuation": valuation.VALUATION,
     "trading": trading.TRADING,
+    "telemetry": telemetry.TELEMETRY,
 }
 SMALL: dict[str, Benchmark] = {
     "facts": facts.SMALL,

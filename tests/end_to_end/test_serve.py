@@ -88,7 +88,8 @@ def test_reading_commands_say_the_same_beside_it_and_without_it(sample: Place, u
     assert len(alone[0]["tasks"]) == 16
     assert status_beside["pid"] == program.pid
     assert {actor["state"] for actor in status_beside["actors"]} == {"ready"}
-    assert status_alone == {**status_beside, "pid": None, "actors": []}
+    assert status_beside["health"]["ready"] is True
+    assert status_alone == {**status_beside, "pid": None, "actors": [], "health": None}
     assert status_alone["queues"] == [
         {"queue": "analysis", "tasks": {"done": 10}, "paused": False},
         {"queue": "data", "tasks": {"done": 5}, "paused": False},

@@ -50,6 +50,20 @@ async def _exchange(app: Any, method: str, target: str, body: bytes, errors: lis
     return start["status"], msgspec.json.decode(b"".join(part["body"] for part in parts))
 
 
+def test_whether_it_is_alive_and_ready_is_said_with_the_reasons(call: Call, desk: StagedDesk) -> None:
+    well = call("GET", "/healthz"), call("GET", "/readyz")
+    desk.desk.operations.held = "the disk is full"
+    held = call("GET", "/healthz")[0], call("GET", "/readyz")
+    status = call("GET", "/status")[1]
+    desk.desk.operations.held = None
+
+    assert [code for code, _ in well] == [200, 200]
+    assert held[0] == 200
+    assert (held[1][0], held[1][1]["reasons"]) == (503, ["nothing is committed: the disk is full"])
+    assert status["held"] == "the disk is full"
+    assert status["health"]["ready"] is False
+
+
 @pytest.mark.parametrize(
     ("method", "target", "status", "sentence"),
     [

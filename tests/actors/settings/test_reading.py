@@ -63,6 +63,7 @@ def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
         keep_days = 30
         [metrics]
         port = 0
+        required = false
         [claude]
         model = "claude-opus-5-5"
         max_usd_per_question = 0.1
@@ -129,7 +130,7 @@ def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
     )  # fmt: skip
 
     assert load(home) == Settings(
-        "EUR", 2.5, "csv", tmp_path, ("aapl", "IBM"), 64, 3, 100, cluster, 0, 30, claude, 3, terms, limits
+        "EUR", 2.5, "csv", tmp_path, ("aapl", "IBM"), 64, 3, 100, cluster, 0, False, 30, claude, 3, terms, limits
     )  # fmt: skip
 
 
