@@ -1,7 +1,5 @@
 """A desk in this process: built in its home, told of signals, watched, started anew when it cannot go on."""
 
-import logging
-import logging.handlers
 import os
 import random
 import signal
@@ -70,7 +68,7 @@ def desk_in(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, Co
     home.take()
     try:
         chosen = reading.load(home)
-        _log_to(home, show_events=serve)
+        _log_to(home, chosen, show=serve)
         hooks = CountingHooks()
         edges = Edges(
             lambda publish, flush: System(hooks=hooks, publish=publish, flush=flush), random.random, Programs, _places
@@ -236,14 +234,12 @@ def _claude_seen(read: "Reader") -> "Claude":
     )  # fmt: skip
 
 
-def _log_to(home: "Home", *, show_events: bool) -> None:
-    logging.raiseExceptions = False  # a log that cannot be written, on a full disk, is no reason to print stacks
+def _log_to(home: "Home", settings: "Settings", *, show: bool) -> None:
+    """While it serves, a terminal shows what the file gets; a command's own words are not mixed with it."""
+    from telemetry.logs import known_secrets, log_to
+
+    secrets = known_secrets(os.environ, home.path / "alpaca.toml")
     try:
-        handler = logging.handlers.RotatingFileHandler(home.log, maxBytes=5_000_000, backupCount=1, encoding="utf-8")
+        log_to(home.log, sys.stderr if show else None, settings.log_format, settings.log_level, secrets)
     except OSError as error:
         raise home.unusable(error) from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    shown = logging.StreamHandler()
-    shown.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    logging.getLogger("troupe.events").handlers = [shown] if show_events else []  # whoever watches reads no log

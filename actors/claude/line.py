@@ -1,6 +1,6 @@
 """A question on its way through the gateway."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -8,6 +8,7 @@ from actors.claude.sessions import Fault, Heard, Said
 from actors.claude.talks import Talk
 from messages.addresses import Refused, ReplyTo
 from messages.claude import Answered, Asking, Cause, Failed, Question
+from messages.correlation import TRACE, Trace
 
 LONGEST: Final = 1_000_000
 """Characters of a prompt: far above any conversation's room, far below what would choke the program."""
@@ -27,6 +28,7 @@ class Turn:
     asked_at: float | None = None
     heard: Heard | None = None
     heard_at: float = 0.0
+    trace: Trace | None = field(default_factory=TRACE.get)
 
     def answer(self, said: Said) -> Answered:
         """What its asker is told."""

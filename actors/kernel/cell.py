@@ -139,7 +139,7 @@ class Cell(Runner):
         if retry_in is None:  # first of all, or whoever is refused now crashes too and is taken for the cause
             self.system.fail(f"{self.name} crashed: {self.cause}")
         self.end_incarnation("crashed", f"{self.name} crashed on it or while it held it: {self.cause}")
-        self.system.hooks.crashed(self.name, error, retry_in)
+        (Context() if post is None else post.context).run(self.system.hooks.crashed, self.name, error, retry_in)
         if retry_in in (None, RETRY):
             self._go_down(retry_in)
         else:

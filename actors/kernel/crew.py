@@ -45,7 +45,7 @@ class Member(Runner):
             self.refuse_held("crashed", f"{self.name} crashed on it or while it held it: {sentence(error)}")
             self.release(self._actor)
             self._actor = self._crew.build(self.take_waiting)
-            self.system.hooks.crashed(self.name, error, 0.0)
+            post.context.run(self.system.hooks.crashed, self.name, error, 0.0)
 
     def on_stop(self) -> None:
         """The end; pykka calls it in this thread."""

@@ -158,7 +158,7 @@ class System:
             post, busy = runner.inbox.current, self.clock.monotonic() - runner.began
             if post is not None and busy > self._patience and self._reported.get(runner.name) is not post:
                 self._reported[runner.name] = post
-                self.hooks.hangs(runner.name, post.message, busy)
+                post.context.copy().run(self.hooks.hangs, runner.name, post.message, busy)
 
     def stop_cell(self, cell: Cell | Crew, seconds: float) -> bool:
         """Have it handle what waits and stop; whether it did in time."""

@@ -53,6 +53,8 @@ class Settings:
     backups: int = 7
     trading: TradingTerms = field(default_factory=TradingTerms)
     risk: Limits = field(default_factory=Limits)
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
 def load(home: Home) -> Settings:

@@ -74,6 +74,12 @@ class _Metrics(BaseModel):
     port: Annotated[int, Field(ge=0, le=65535)] = 9464
 
 
+class _Log(BaseModel):
+    model_config = _STRICT
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
 class _Backups(BaseModel):
     model_config = _STRICT
     keep: Annotated[int, Field(ge=1, le=1000)] = 7
@@ -141,6 +147,7 @@ class _Sections(BaseModel):
     workers: _Workers = _Workers()
     tasks: _Tasks = _Tasks()
     metrics: _Metrics = _Metrics()
+    log: _Log = _Log()
     backups: _Backups = _Backups()
     claude: _Claude = _Claude()
     trading: Trading = Trading()
@@ -192,6 +199,8 @@ def checked(written: dict[str, Any], variables: Mapping[str, str], home: Home) -
         cluster=_cluster(schema.workers, home, variables),
         keep_tasks=schema.tasks.keep_days,
         metrics_port=schema.metrics.port,
+        log_format=schema.log.format,
+        log_level=schema.log.level,
         backups=schema.backups.keep,
         claude=Asking(**dict(schema.claude)),
         trading=terms(schema.trading),

@@ -11,6 +11,7 @@ from actors.tasks.ordering import DAY, decide, next_due, old, refuse
 from actors.tasks.terms import SOON, Terms, after_refusal
 from messages import database, tasks
 from messages.addresses import Ref, Refused, ReplyTo
+from messages.correlation import Trace, shared, within
 from messages.database import Committed, Write
 from messages.tasks import CancelTask, Done, Drain, Drained, Finished, Lease, Order, Progressed, Run, Submit, Submitted
 from storage import task_orders as orders
@@ -80,13 +81,12 @@ class TaskCoordinator:
     ) -> None:
         self._me, self._writer, self._work, self._read = me, writer, work, read
         self._chance, self._keep_days = chance, keep_days
-        self._hands = Hands(hands)
         self._leased = dict[Lease, _Out]()
         self._given_up = set[Lease]()  # cancelled, so that the one answer that still comes is nobody's
         self._paused = set[str]()
         self._line = Line[Order | _Prune](self._decided)
         self._writing: Writing | None = None
-        self._full = False
+        self._hands, self._full = Hands(hands), False
         self._wake: int | None = None
         self._drain: ReplyTo[Drained | Refused] | None = None
 
@@ -171,8 +171,7 @@ class TaskCoordinator:
         out, now = self._leased.get(told.lease), self._me.clock.monotonic()
         if out is not None and now >= out.noted + NOTED and told.share == told.share:  # not a number is no share
             out.noted = now
-            share = min(max(told.share, 0.0), 1.0)
-            self._want(Item((queues.note(told.lease, share),), frees=False))
+            self._want(Item((queues.note(told.lease, min(max(told.share, 0.0), 1.0)),), frees=False))
 
     # What goes to the writer
 
@@ -199,10 +198,10 @@ class TaskCoordinator:
     def _send(self, items: tuple[Item, ...]) -> None:
         if any(item.frees for item in items):
             self._hands.look_again()
-        claims = [] if self._drain else self._hands.take(self._paused)
-        self._writing = writing = Writing(items, tuple(claims))
-        reply_to = self._me.reply_to(writing, of=self._writer, within=COMMIT_WITHIN)
-        self._writer.tell(Write(writing.statements(self._now()), reply_to))
+        self._writing = writing = Writing(items, () if self._drain else tuple(self._hands.take(self._paused)))
+        with within(shared(item.trace for item in items)):
+            reply_to = self._me.reply_to(writing, of=self._writer, within=COMMIT_WITHIN)
+            self._writer.tell(Write(writing.statements(self._now()), reply_to))
 
     # What comes back
 
@@ -218,7 +217,8 @@ class TaskCoordinator:
                 item.submit.reply_to.tell(Submitted(item.submit.correlation_id))
         for out in started:
             if out.run.lease in self._leased:  # or else a person has just cancelled it
-                out.terms.ref.tell(out.run)
+                with within(Trace(out.run.correlation_id)):
+                    out.terms.ref.tell(out.run)
 
     def _claimed(self, writing: Writing, rows: tuple[tuple[database.Row, ...], ...]) -> list[_Out]:
         started, returned = list[_Out](), rows[len(rows) - len(writing.claims) :]
@@ -237,7 +237,8 @@ class TaskCoordinator:
                 self._line.add(Item(queues.bury(task.lease, str(error), self._now())))
                 continue
             terms = self._work[type(work)]
-            reply_to = self._me.reply_to(task.lease, of=terms.ref, within=terms.within)
+            with within(Trace(task.correlation_id)):
+                reply_to = self._me.reply_to(task.lease, of=terms.ref, within=terms.within)
             out = _Out(Run(task.lease, work, task.correlation_id, reply_to), terms, kind)
             self._leased[task.lease] = out
             yield out
@@ -258,9 +259,8 @@ class TaskCoordinator:
     def _not_kept(self, item: Item, sentence: str) -> None:
         """One alone was refused, so it is its own fault."""
         if item.submit is not None:
-            item.submit.reply_to.refuse(
-                "invalid", f"these tasks cannot be kept: {queues.why_not(self._read, item.kept, sentence)}"
-            )
+            why = queues.why_not(self._read, item.kept, sentence)
+            item.submit.reply_to.refuse("invalid", f"these tasks cannot be kept: {why}")
         elif item.finished is not None:
             why = f"statement: its effects cannot be kept ({sentence})"
             self._line.put_back([Item(queues.bury(item.finished.lease, why, self._now()))])

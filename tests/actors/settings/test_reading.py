@@ -80,6 +80,9 @@ def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
         thinking = 0
         output = 64000
 
+        [log]
+        format = "json"
+        level = "debug"
         [backups]
         keep = 3
         [trading]
@@ -129,7 +132,8 @@ def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
     )  # fmt: skip
 
     assert load(home) == Settings(
-        "EUR", 2.5, "csv", tmp_path, ("aapl", "IBM"), 64, 3, 100, cluster, 0, 30, claude, 3, terms, limits
+        "EUR", 2.5, "csv", tmp_path, ("aapl", "IBM"), 64, 3, 100, cluster, 0, 30, claude, 3, terms, limits,
+        "json", "debug",
     )  # fmt: skip
 
 
@@ -240,7 +244,7 @@ def test_a_variable_goes_before_the_file_and_leaves_the_rest_of_its_section(
     assert (load(home).grace, load(home).currency, load(home).watch) == (30, "EUR", ("FB",))
 
 
-SECTIONS = "[desk], [market], [research], [workers], [tasks], [metrics], [backups], [claude], [trading], [risk]"
+SECTIONS = "[desk], [market], [research], [workers], [tasks], [metrics], [log], [backups], [claude], [trading], [risk]"
 
 
 @pytest.mark.parametrize("written", ["", "[workers]\nthreads = 3"])
