@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from storage.home import Home
     from telemetry.hooks import CountingHooks
     from telemetry.sources import Claude
+    from telemetry.tracing import Spans
 
 RESTARTS: Final = 5
 """Times that a desk is started anew within so many seconds; then it is given up."""
@@ -69,7 +70,8 @@ def desk_in(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, Co
     try:
         chosen = reading.load(home)
         _log_to(home, chosen, show=serve)
-        hooks = CountingHooks()
+        spans = _spans(chosen)
+        hooks = CountingHooks(spans)
         edges = Edges(
             lambda publish, flush: System(hooks=hooks, publish=publish, flush=flush), random.random, Programs, _places
         )
@@ -80,8 +82,19 @@ def desk_in(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, Co
         finally:
             if late := desk.stop():
                 print(f"warning: {', '.join(late)} did not stop in time and were abandoned", file=sys.stderr)
+            if spans is not None:
+                spans.close()
     finally:
         home.release()
+
+
+def _spans(settings: "Settings") -> "Spans | None":
+    """What records traces, where they are wanted. Raises CannotExport."""
+    if (chosen := settings.tracing).exporter == "none":
+        return None
+    from telemetry.tracing import spans  # brings OpenTelemetry's tracing, 0.1 s
+
+    return spans(chosen.exporter, chosen.sample, chosen.endpoint)
 
 
 def _places(settings: "Settings") -> "Places":

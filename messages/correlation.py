@@ -2,18 +2,24 @@
 
 from collections.abc import Iterable
 from contextvars import ContextVar, Token
+from time import time_ns
 from typing import Final
 
 from messages.values import CorrelationId
 
 
 class Trace:
-    """Everything from a request to its last effect: what bears this correlation id."""
+    """Everything from a request to its last effect: what bears this correlation id.
 
-    __slots__ = ("correlation_id",)
+    `sampled` is whether its messages are recorded, None until the first is handled where any are. Then `span` is the
+    number of that of the message at hand, and `since` when that was taken up, in nanoseconds since 1970.
+    """
 
-    def __init__(self, correlation_id: CorrelationId) -> None:
-        self.correlation_id = correlation_id
+    __slots__ = ("correlation_id", "sampled", "since", "span")
+
+    def __init__(self, correlation_id: CorrelationId, span: int = 0) -> None:
+        self.correlation_id, self.span, self.since = correlation_id, span, time_ns()
+        self.sampled: bool | None = True if span else None
 
 
 TRACE: Final = ContextVar[Trace | None]("trace", default=None)

@@ -53,7 +53,8 @@ class Member(Runner):
 
     def take_waiting(self, limit: int) -> list[Any]:
         """Up to so many more messages, to be done together; no more than this member's share of what waits."""
-        taken = self._crew.mailbox.take(object, min(limit, self._crew.mailbox.qsize() // len(self._crew.ends)))
+        share = self._crew.mailbox.qsize() // len(self._crew.ends)
+        taken = self.together(self._crew.mailbox.take(object, min(limit, share)))
         self._held += taken
         return taken
 

@@ -13,6 +13,7 @@ from actors.kernel.edges import here
 from actors.kernel.hooks import BOUNDS, Meters
 from actors.kernel.mailbox import Mailbox, Post, Share
 from actors.kernel.me import Actor
+from messages.correlation import TRACE
 
 if TYPE_CHECKING:
     from actors.kernel.system import System
@@ -30,11 +31,9 @@ class Runner(pykka.ThreadingActor):
         self.actor_inbox: Any = inbox
         self.name, self.inbox, self.system = name, inbox, system
         self.meters, self.ended, self.began = Meters(), Future[None](), IDLE
-        self._monotonic = system.clock.monotonic
+        self._monotonic, self._spans, self._opened = system.clock.monotonic, system.hooks.spans, list[Any]()
 
-    @staticmethod
-    def _create_actor_inbox() -> Mailbox:
-        return Mailbox()
+    _create_actor_inbox = staticmethod(Mailbox)
 
     def on_start(self) -> None:
         """Make the thread known by name, and keep it from waiting."""
@@ -53,10 +52,14 @@ class Runner(pykka.ThreadingActor):
 
     def measured(self, actor: Actor[Any], post: Post) -> None:
         """Let the actor handle it, in the sender's context, between two looks at the clock."""
-        self.began = began = self._monotonic()
+        self.began, spans = (began := self._monotonic()), self._spans
+        if spans and (trace := post.context.get(TRACE)) and trace.sampled is not False:
+            spans.begin(self._opened, self.name, (post,))
         try:
             post.context.run(actor.on_receive, post.message)
         finally:
+            if spans and self._opened:
+                spans.end(self._opened)
             meter = self.meters[type(post.message)]
             waited, ran = began - post.sent_at, self._monotonic() - began
             meter.waited[bisect(BOUNDS, waited)] += 1
@@ -64,6 +67,12 @@ class Runner(pykka.ThreadingActor):
             meter.waited_seconds += waited
             meter.ran_seconds += ran
             self.began = IDLE
+
+    def together(self, taken: list[Post]) -> list[Any]:
+        """The messages that are handled together with the one at hand."""
+        if self._spans:
+            self._spans.begin(self._opened, self.name, taken)
+        return [post.message for post in taken]
 
     def release(self, actor: Actor[Any] | None) -> None:
         """Let it release what it owns. If it cannot, that is said and takes nobody else down."""

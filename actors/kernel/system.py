@@ -56,12 +56,7 @@ class System:
         self._started = 0
 
     def add(
-        self,
-        ref: Ref[M],
-        build: Callable[[Me[M]], Actor[M]],
-        policy: Policy = Policy.REBUILD,
-        *,
-        capacity: int = 1_000,
+        self, ref: Ref[M], build: Callable[[Me[M]], Actor[M]], policy: Policy = Policy.REBUILD, *, capacity: int = 1_000
     ) -> None:
         """Say who lives at this address. `build` runs in the actor's own thread, for every incarnation."""
         cell = Cell(ref.name, build, policy, capacity, self)

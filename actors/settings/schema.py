@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from actors.domain.figures import plain
 from actors.settings.numbers import Number
-from actors.settings.reading import PREFIX, BadSettings, Cluster, Settings
+from actors.settings.reading import PREFIX, BadSettings, Cluster, Settings, Tracing
 from actors.settings.trading import ALSO_ASCENDING, Risk, Trading, limits, never_buys, terms
 from messages.claude import Asking
 from storage.home import Home
@@ -78,6 +78,16 @@ class _Log(BaseModel):
     model_config = _STRICT
     format: Literal["text", "json"] = "text"
     level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+_TRACING: Final = Tracing()
+
+
+class _Tracing(BaseModel):
+    model_config = _STRICT
+    sample: Annotated[float, Field(ge=0, le=1)] = _TRACING.sample
+    exporter: Literal["none", "console", "otlp"] = _TRACING.exporter
+    endpoint: Annotated[str, Field(pattern=r"^https?://[^\s/@]+(/\S*)?$")] = _TRACING.endpoint
 
 
 class _Backups(BaseModel):
@@ -148,6 +158,7 @@ class _Sections(BaseModel):
     tasks: _Tasks = _Tasks()
     metrics: _Metrics = _Metrics()
     log: _Log = _Log()
+    tracing: _Tracing = _Tracing()
     backups: _Backups = _Backups()
     claude: _Claude = _Claude()
     trading: Trading = Trading()
@@ -201,6 +212,7 @@ def checked(written: dict[str, Any], variables: Mapping[str, str], home: Home) -
         metrics_port=schema.metrics.port,
         log_format=schema.log.format,
         log_level=schema.log.level,
+        tracing=Tracing(**dict(schema.tracing)),
         backups=schema.backups.keep,
         claude=Asking(**dict(schema.claude)),
         trading=terms(schema.trading),
