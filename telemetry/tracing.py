@@ -33,7 +33,7 @@ SAID_EVERY: Final = 600.0
 MOST_LINKS: Final = 128
 """Of a batch, to the other messages in it."""
 _SCOPE: Final = InstrumentationScope("troupe")
-_TRACE_ID: Final = re.compile("[0-9a-f]{32}")
+_TRACE_ID: Final = re.compile("(?!0{32})[0-9a-f]{32}")
 
 
 class CannotExport(TroupeError):
@@ -49,7 +49,7 @@ class Post(Protocol):
         ...
 
     @property
-    def message(self) -> Any:
+    def message(self) -> object:
         """What was told."""
         ...
 
@@ -126,7 +126,8 @@ class Spans:
     """
 
     def __init__(self, exporter: SpanExporter, sample: float) -> None:
-        self._bound = TraceIdRatioBased.get_bound_for_rate(sample)
+        bound = TraceIdRatioBased.get_bound_for_rate(sample)
+        self._bound = f"{bound:016x}" if bound <= TraceIdRatioBased.TRACE_ID_LIMIT else "g"  # above all digits
         self._processor: Any = BatchSpanProcessor(
             Made(exporter), max_queue_size=QUEUE, schedule_delay_millis=EVERY * 1000
         )
@@ -138,8 +139,7 @@ class Spans:
             trace = post.context.get(TRACE)
             if trace is None or not self._takes(trace):
                 continue
-            now, parent = time_ns(), trace.span
-            kind: type[object] = type(post.message)
+            now, kind, parent = time_ns(), type(post.message), trace.span
             if post.slot is not None:
                 waited = Span(trace, parent, actor, kind, trace.since, now)
                 self._keep(waited)
@@ -169,8 +169,8 @@ class Spans:
     def _takes(self, trace: Trace) -> bool:
         if trace.sampled is None:
             id_ = trace.correlation_id
-            number = int(id_, 16) if _TRACE_ID.fullmatch(id_) else 0  # a talk may have any name
-            trace.sampled = bool(number) and number & TraceIdRatioBased.TRACE_ID_LIMIT < self._bound
+            # As text, since most are left out; a talk may have any name, and that of settlements is no trace's.
+            trace.sampled = id_[16:] < self._bound and _TRACE_ID.fullmatch(id_) is not None
         return trace.sampled
 
 
