@@ -18,6 +18,7 @@ from actors.commands import approve, cancel, halt, mandate, orders, reject, resu
 from actors.console.lots_command import lots
 from actors.console.options import HomeOption, JsonOption, home_of
 from actors.console.performance_command import performance
+from actors.console.trace_command import trace
 from messages.errors import TroupeError, sentence
 
 SWITCH: Final = 5e-4
@@ -356,7 +357,7 @@ def grounding(context: typer.Context, home: HomeOption = None, json: JsonOption 
     terminal.as_json(found) if json else print_grounding(found)
 
 
-for _command in (orders, approve, reject, cancel, mandate, halt, resume, lots, performance):
+for _command in (orders, approve, reject, cancel, mandate, halt, resume, lots, performance, trace):
     app.command()(_command)
 
 

@@ -1,7 +1,6 @@
 """A desk in this process: built in its home, told of signals, watched, started anew when it cannot go on."""
 
 import logging
-import logging.handlers
 import os
 import random
 import signal
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from storage.connections import Reader
     from storage.home import Home
     from telemetry.hooks import CountingHooks
+    from telemetry.tracing import Spans
 
 RESTARTS: Final = 5
 """Times that a desk is started anew within so many seconds; then it is given up."""
@@ -68,8 +68,9 @@ def desk_in(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, Co
     home.take()
     try:
         chosen = reading.load(home)
-        _log_to(home, show_events=serve)
-        hooks = CountingHooks()
+        _log_to(home, chosen, show=serve)
+        spans = _spans(chosen)
+        hooks = CountingHooks(spans)
         edges = Edges(
             lambda publish, flush: System(hooks=hooks, publish=publish, flush=flush), random.random, Programs, _places
         )
@@ -80,8 +81,19 @@ def desk_in(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, Co
         finally:
             if late := desk.stop():
                 print(f"warning: {', '.join(late)} did not stop in time and were abandoned", file=sys.stderr)
+            if spans is not None:
+                spans.close()
     finally:
         home.release()
+
+
+def _spans(settings: "Settings") -> "Spans | None":
+    """What records traces, where they are wanted. Raises CannotExport."""
+    if (chosen := settings.tracing).exporter == "none":
+        return None
+    from telemetry.tracing import spans  # brings OpenTelemetry's tracing, 0.1 s
+
+    return spans(chosen.exporter, chosen.sample, chosen.endpoint)
 
 
 def _places(settings: "Settings") -> "Places":
@@ -207,14 +219,12 @@ class _Interrupts:
             self._raising = False
 
 
-def _log_to(home: "Home", *, show_events: bool) -> None:
-    logging.raiseExceptions = False  # a log that cannot be written, on a full disk, is no reason to print stacks
+def _log_to(home: "Home", settings: "Settings", *, show: bool) -> None:
+    """While it serves, a terminal shows what the file gets; a command's own words are not mixed with it."""
+    from telemetry.logs import known_secrets, log_to
+
+    secrets = known_secrets(os.environ, home.path / "alpaca.toml")
     try:
-        handler = logging.handlers.RotatingFileHandler(home.log, maxBytes=5_000_000, backupCount=1, encoding="utf-8")
+        log_to(home.log, sys.stderr if show else None, settings.log_format, settings.log_level, secrets)
     except OSError as error:
         raise home.unusable(error) from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    shown = logging.StreamHandler()
-    shown.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    logging.getLogger("troupe.events").handlers = [shown] if show_events else []  # whoever watches reads no log

@@ -188,6 +188,17 @@ def of_round(read: Reader, correlation_id: CorrelationId) -> list[QuestionRow]:
     return _questions(read, "WHERE correlation_id = ? ORDER BY asked_at, rowid", correlation_id)
 
 
+def starting_with(read: Reader, prefix: str) -> list[QuestionRow]:
+    """The questions, two at most, whose id begins like this."""
+    return _questions(read, "WHERE substr(id, 1, ?) = ? LIMIT 2", len(prefix), prefix)
+
+
+def correlated(read: Reader, prefix: str) -> list[CorrelationId]:
+    """The correlation ids, two at most, that begin like this."""
+    sql = "SELECT DISTINCT correlation_id FROM claude_questions WHERE correlation_id BETWEEN ? AND ? LIMIT 2"
+    return [CorrelationId(found) for (found,) in read.rows(tuple[str], sql, prefix, f"{prefix}~")]
+
+
 def spending(read: Reader) -> list[Spending]:
     """What each question has cost or has reserved, in order of asking; those that were free are left out."""
     rows = read.rows(

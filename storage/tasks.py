@@ -288,6 +288,18 @@ def together(read: Reader, correlation_id: CorrelationId) -> list[TaskRow]:
     return _tasks(read, "WHERE correlation_id = ? ORDER BY id", correlation_id)
 
 
+def correlated(read: Reader, prefix: str) -> list[CorrelationId]:
+    """The correlation ids, two at most, that begin like this."""
+    sql = "SELECT DISTINCT correlation_id FROM tasks WHERE correlation_id BETWEEN ? AND ? LIMIT 2"  # by its index
+    return [CorrelationId(found) for (found,) in read.rows(tuple[str], sql, prefix, f"{prefix}~")]
+
+
+def needs(read: Reader, correlation_id: CorrelationId) -> list[tuple[int, int]]:
+    """Of the tasks of one round or request: each task, and one that it needs."""
+    sql = "SELECT task, needs FROM task_needs JOIN tasks ON tasks.id = task WHERE correlation_id = ? ORDER BY 1, 2"
+    return read.rows(tuple[int, int], sql, correlation_id)
+
+
 def newest(read: Reader, limit: int) -> list[TaskRow]:
     """The last so many, newest first."""
     return _tasks(read, "ORDER BY id DESC LIMIT ?", limit)

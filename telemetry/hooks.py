@@ -5,6 +5,10 @@ import sys
 import threading
 import traceback
 from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from telemetry.tracing import Spans
 
 _log = logging.getLogger("troupe.kernel")
 
@@ -17,8 +21,9 @@ class CountingHooks:
     which any sender's thread tells; those the kernel counts itself, under its lock.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, spans: "Spans | None" = None) -> None:
         self.failures, self.restarts = Counter[tuple[str, str]](), Counter[str]()
+        self.spans = spans
 
     def crashed(self, actor: str, error: BaseException, retry_in: float | None, /) -> None:
         """Count it by actor and type of error, and as a restart if there is a next try."""

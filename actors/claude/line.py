@@ -1,6 +1,6 @@
 """A question on its way through the gateway."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -8,6 +8,7 @@ from actors.claude.sessions import Fault, Heard, Said
 from actors.claude.talks import Talk
 from messages.addresses import Refused, ReplyTo
 from messages.claude import NO_TOKENS, Answered, Asking, Cause, Failed, Question, Tokens
+from messages.correlation import TRACE, Trace
 from storage.questions import Used
 
 LONGEST: Final = 1_000_000
@@ -31,6 +32,7 @@ class Turn:
     heard_at: float = 0.0
     heard_first: float | None = None
     tokens: Tokens = NO_TOKENS
+    trace: Trace | None = field(default_factory=TRACE.get)
 
     def hear(self, heard: Heard, now: float) -> None:
         """It has said something, or more."""

@@ -9,6 +9,7 @@ from typing import Final
 from actors.console.access import Access
 from actors.console.asking import NOT_AGREED, Mode, prepare, profile, terms
 from messages.claude import Cause
+from messages.correlation import Trace, within
 from messages.errors import TroupeError
 from messages.market import Resolve, Resolved
 from messages.tasks import ComputeFacts, NewTask, Recommend, Reconcile, RefreshBars, Submit, Submitted, ValuePortfolio
@@ -141,7 +142,8 @@ def refresh(access: Access, symbols: Iterable[Symbol]) -> None:
 
 def submit(access: Access, new: Sequence[NewTask], correlation_id: CorrelationId) -> None:
     """Have these tasks kept. Raises DeskRefused."""
-    access.ask(Submitted, access.tasks, lambda reply_to: Submit(tuple(new), correlation_id, reply_to))
+    with within(Trace(correlation_id)):
+        access.ask(Submitted, access.tasks, lambda reply_to: Submit(tuple(new), correlation_id, reply_to))
 
 
 def ended(rows: Sequence[TaskRow]) -> bool:

@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from actors.console import asking, backups, claude, queues, rounds, talking, trading, views
+from actors.console import asking, backups, claude, queues, rounds, talking, trace, trading, views
 from actors.console.access import Access, DeskFailed, DeskRefused
 from actors.console.asking import Mode
 from actors.console.encoding import encoded
@@ -95,6 +95,9 @@ def application(access: Access, home: Home) -> Starlette:
     def why(request: Request, body: bytes) -> object:
         return views.why(access.read, request.path_params["id"], source)
 
+    def one_trace(request: Request, body: bytes) -> object:
+        return trace.trace(access.read, request.path_params["id"])
+
     def begin(request: Request, body: bytes) -> object:
         asked = msgspec.json.decode(body, type=_Begin)
         return {"correlation_id": rounds.begin(access, Asked(asked.again, asked.claude))}
@@ -169,6 +172,7 @@ def application(access: Access, home: Home) -> Starlette:
             Route("/mandate", _answering(give), methods=["POST"]),
             Route("/trading", _answering(set_state), methods=["POST"]),
             Route("/why/{id}", _answering(why), methods=["GET"]),
+            Route("/trace/{id}", _answering(one_trace), methods=["GET"]),
             Route("/rounds", _answering(begin), methods=["POST"]),
             Route("/terms", _answering(terms), methods=["GET"]),
             Route("/consent", _answering(consent), methods=["POST"]),

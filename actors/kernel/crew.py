@@ -46,7 +46,7 @@ class Member(Runner):
             self.refuse_held("crashed", f"{self.name} crashed on it or while it held it: {sentence(error)}")
             self.release(self._actor)
             self._actor, self.incarnations = self._crew.build(self.take_waiting), self.incarnations + 1
-            self.system.hooks.crashed(self.name, error, 0.0)
+            post.context.run(self.system.hooks.crashed, self.name, error, 0.0)
 
     def on_stop(self) -> None:
         """The end; pykka calls it in this thread."""
@@ -54,7 +54,8 @@ class Member(Runner):
 
     def take_waiting(self, limit: int) -> list[Any]:
         """Up to so many more messages, to be done together; no more than this member's share of what waits."""
-        taken = self._crew.mailbox.take(object, min(limit, self._crew.mailbox.qsize() // len(self._crew.ends)))
+        share = self._crew.mailbox.qsize() // len(self._crew.ends)
+        taken = self.together(self._crew.mailbox.take(object, min(limit, share)))
         self._held += taken
         return taken
 

@@ -16,6 +16,7 @@ from actors.kernel.hooks import BOUNDS, Meters
 from actors.kernel.mailbox import Mailbox, Post, Share
 from actors.kernel.me import Actor
 from actors.kernel.supervision import State
+from messages.correlation import TRACE
 
 if TYPE_CHECKING:
     from actors.kernel.system import System
@@ -36,11 +37,9 @@ class Runner(pykka.ThreadingActor):
         self.actor_inbox: Any = inbox
         self.name, self.inbox, self.system, self.incarnations = name, inbox, system, 0
         self.meters, self.crashed, self.ended, self.began = Meters(), Meters(), Future[None](), IDLE
-        self._monotonic = system.clock.monotonic
+        self._monotonic, self._spans, self._opened = system.clock.monotonic, system.hooks.spans, list[Any]()
 
-    @staticmethod
-    def _create_actor_inbox() -> Mailbox:
-        return Mailbox()
+    _create_actor_inbox = staticmethod(Mailbox)
 
     def on_start(self) -> None:
         """Make the thread known by name, and keep it from waiting."""
@@ -59,11 +58,15 @@ class Runner(pykka.ThreadingActor):
 
     def measured(self, actor: Actor[Any], post: Post) -> None:
         """Let the actor handle it, in the sender's context, between two looks at the clock."""
-        self.began, meters = (began := self._monotonic()), self.crashed
+        self.began, spans, meters = (began := self._monotonic()), self._spans, self.crashed
+        if spans and (trace := post.context.get(TRACE)) and trace.sampled is not False:
+            spans.begin(self._opened, self.name, (post,))
         try:
             post.context.run(actor.on_receive, post.message)
             meters = self.meters
         finally:
+            if spans and self._opened:
+                spans.end(self._opened)
             meter = meters[type(post.message)]
             waited, ran = began - post.sent_at, self._monotonic() - began
             meter.waited[bisect(BOUNDS, waited)] += 1
@@ -71,6 +74,12 @@ class Runner(pykka.ThreadingActor):
             meter.waited_seconds += waited
             meter.ran_seconds += ran
             self.began = IDLE
+
+    def together(self, taken: list[Post]) -> list[Any]:
+        """The messages that are handled together with the one at hand."""
+        if self._spans:
+            self._spans.begin(self._opened, self.name, taken)
+        return [post.message for post in taken]
 
     @property
     def since(self) -> float:

@@ -51,17 +51,11 @@ class System:
         self.hooks, self.publish, self.flush = hooks, publish, flush
         self.scheduler: Scheduler = scheduler or ThreadScheduler()
         self.clock, self.failed = self.scheduler.clock, Future[str]()
-        self.dead_letters, self.cells = Counter[tuple[str, str]](), list[Cell | Crew]()
+        self.dead_letters, self.cells, self._started = Counter[tuple[str, str]](), list[Cell | Crew](), 0
         self._counting, self._patience, self._reported = threading.Lock(), patience, dict[str, object]()
-        self._started = 0
 
     def add(
-        self,
-        ref: Ref[M],
-        build: Callable[[Me[M]], Actor[M]],
-        policy: Policy = Policy.REBUILD,
-        *,
-        capacity: int = 1_000,
+        self, ref: Ref[M], build: Callable[[Me[M]], Actor[M]], policy: Policy = Policy.REBUILD, *, capacity: int = 1_000
     ) -> None:
         """Say who lives at this address. `build` runs in the actor's own thread, for every incarnation."""
         cell = Cell(ref.name, build, policy, capacity, self)
@@ -156,7 +150,7 @@ class System:
             post, busy = runner.inbox.current, self.clock.monotonic() - runner.began
             if post is not None and busy > self._patience and self._reported.get(runner.name) is not post:
                 self._reported[runner.name] = post
-                self.hooks.hangs(runner.name, post.message, busy)
+                post.context.copy().run(self.hooks.hangs, runner.name, post.message, busy)
 
     def stop_cell(self, cell: Cell | Crew, seconds: float) -> bool:
         """Have it handle what waits and stop; whether it did in time."""

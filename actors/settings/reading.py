@@ -35,6 +35,15 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracing:
+    """Which share of all traces is recorded, 0 to 1, and where it is sent; `endpoint` is for otlp."""
+
+    sample: float = 0.01
+    exporter: Literal["none", "console", "otlp"] = "none"
+    endpoint: str = "http://127.0.0.1:4318/v1/traces"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, checked. `folder` is absolute; `grace` is in seconds, `keep_tasks` in days."""
 
@@ -54,6 +63,9 @@ class Settings:
     backups: int = 7
     trading: TradingTerms = field(default_factory=TradingTerms)
     risk: Limits = field(default_factory=Limits)
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    tracing: Tracing = field(default_factory=Tracing)
 
 
 def load(home: Home) -> Settings:

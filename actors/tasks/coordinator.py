@@ -8,10 +8,11 @@ from actors.kernel.me import Me
 from actors.tasks.hands import Hands
 from actors.tasks.line import Item, Line, Writing
 from actors.tasks.ordering import DAY, decide, next_due, old, refuse
-from actors.tasks.terms import SOON, Terms, after_refusal
+from actors.tasks.terms import SOON, Out, Terms, after_refusal
 from actors.tasks.times import Times
 from messages import database, tasks
 from messages.addresses import Ref, Refused, ReplyTo
+from messages.correlation import Trace, shared, within
 from messages.database import Committed, Write
 from messages.tasks import CancelTask, Done, Drain, Drained, Finished, Lease, Order, Progressed, Run, Submit, Submitted
 from storage import task_orders as orders
@@ -48,16 +49,6 @@ class _Prune:
     """Do away with what has ended long ago."""
 
 
-@dataclass(slots=True)
-class _Out:
-    """A task that is leased: on which terms, by which kind of hand, and when its progress was written last."""
-
-    run: Run
-    terms: Terms
-    kind: int
-    noted: float = float("-inf")
-
-
 Message = tasks.Message | _Wake | _Again | _Prune
 
 
@@ -83,7 +74,7 @@ class TaskCoordinator:
         self._me, self._writer, self._work, self._read = me, writer, work, read
         self._chance, self._keep_days = chance, keep_days
         self._hands, self._times = Hands(hands), times or Times()
-        self._leased, self._line = dict[Lease, _Out](), Line[Order | _Prune](self._decided)
+        self._leased, self._line = dict[Lease, Out](), Line[Order | _Prune](self._decided)
         # Given up is what was cancelled, so that the one answer that still comes is nobody's.
         self._given_up, self._paused, self._full = set[Lease](), set[str](), False
         self._writing: Writing | None = None
@@ -154,7 +145,7 @@ class TaskCoordinator:
             self._wake_at(due)
             self._want(Item(statements))
 
-    def _end(self, lease: Lease, outcome: str | None = None) -> _Out | None:
+    def _end(self, lease: Lease, outcome: str | None = None) -> Out | None:
         """Its hand is free. None where a person has cancelled it."""
         if lease in self._given_up:
             self._given_up.remove(lease)
@@ -201,10 +192,10 @@ class TaskCoordinator:
     def _send(self, items: tuple[Item, ...]) -> None:
         if any(item.frees for item in items):
             self._hands.look_again()
-        claims = [] if self._drain else self._hands.take(self._paused)
-        self._writing = writing = Writing(items, tuple(claims))
-        reply_to = self._me.reply_to(writing, of=self._writer, within=COMMIT_WITHIN)
-        self._writer.tell(Write(writing.statements(self._now()), reply_to))
+        self._writing = writing = Writing(items, () if self._drain else tuple(self._hands.take(self._paused)))
+        with within(shared(item.trace for item in items)):
+            reply_to = self._me.reply_to(writing, of=self._writer, within=COMMIT_WITHIN)
+            self._writer.tell(Write(writing.statements(self._now()), reply_to))
 
     # What comes back
 
@@ -220,17 +211,18 @@ class TaskCoordinator:
                 item.submit.reply_to.tell(Submitted(item.submit.correlation_id))
         for out in started:
             if out.run.lease in self._leased:  # or else a person has just cancelled it
-                out.terms.ref.tell(out.run)
+                with within(Trace(out.run.correlation_id)):
+                    out.terms.ref.tell(out.run)
 
-    def _claimed(self, writing: Writing, rows: tuple[tuple[database.Row, ...], ...]) -> list[_Out]:
-        started, returned = list[_Out](), rows[len(rows) - len(writing.claims) :]
+    def _claimed(self, writing: Writing, rows: tuple[tuple[database.Row, ...], ...]) -> list[Out]:
+        started, returned = list[Out](), rows[len(rows) - len(writing.claims) :]
         for claim, each in zip(writing.claims, returned, strict=True):
             found = queues.claimed(each, claim.turns)
             self._hands.filled(claim, found)
             started += self._leases(found, claim.kind)
         return started
 
-    def _leases(self, found: Iterable[queues.Claimed], kind: int) -> Iterable[_Out]:
+    def _leases(self, found: Iterable[queues.Claimed], kind: int) -> Iterable[Out]:
         for task in found:
             try:
                 work = decode_work(task.type, task.version, task.payload)
@@ -239,8 +231,9 @@ class TaskCoordinator:
                 self._line.add(Item(queues.bury(task.lease, str(error), self._now())))
                 continue
             terms = self._work[type(work)]
-            reply_to = self._me.reply_to(task.lease, of=terms.ref, within=terms.within)
-            self._leased[task.lease] = out = _Out(Run(task.lease, work, task.correlation_id, reply_to), terms, kind)
+            with within(Trace(task.correlation_id)):
+                reply_to = self._me.reply_to(task.lease, of=terms.ref, within=terms.within)
+            self._leased[task.lease] = out = Out(Run(task.lease, work, task.correlation_id, reply_to), terms, kind)
             self._times.leased(task, self._now())
             yield out
 

@@ -34,6 +34,16 @@ class Terms:
     gives_up: Ref[GiveUp] | None = None
 
 
+@dataclass(slots=True)
+class Out:
+    """A task that is leased: on which terms, by which kind of hand, and when its progress was written last."""
+
+    run: Run
+    terms: Terms
+    kind: int
+    noted: float = float("-inf")
+
+
 def after_refusal(
     terms: Terms, lease: Lease, refused: Refused, now: int, chance: Callable[[], float]
 ) -> tuple[Outcome, tuple[Statement, ...], int | None]:

@@ -32,6 +32,7 @@ TABLES = {
     "tasks.py": {"tasks", "task_needs", "task_counts"},
     "task_orders.py": {"tasks", "task_needs", "paused_queues"},
     "bars.py": {"bars"},
+    "bookings.py": {"ledger_transactions"},
     "movements.py": {"ledger_transactions", "ledger_entries"},
     "ledger.py": {"ledger_transactions", "ledger_entries", "ledger_balances", "ledger_lots"},
     "audit.py": {"ledger_transactions", "ledger_entries", "ledger_balances", "ledger_lots"},
