@@ -30,7 +30,8 @@ class CountingHooks:
         self.failures[actor, type(error).__name__] += 1
         if retry_in is not None:
             self.restarts[actor] += 1
-        _log.error("%s crashed; next try: %s s", actor, retry_in, exc_info=error)
+        when = "none" if retry_in is None else f"{retry_in} s"
+        _log.error("%s crashed; next try: %s", actor, when, exc_info=error)
 
     def dead_letter(self, actor: str, message: object, why: str, /) -> None:
         """For debugging only: under overload there are many."""

@@ -16,6 +16,7 @@ def log_of(hooks: Hooks, caplog: pytest.LogCaptureFixture) -> list[tuple[str, st
     caplog.clear()
     with caplog.at_level("DEBUG", "troupe.kernel"):
         hooks.crashed("counter", ValueError("x"), 0.1)
+        hooks.crashed("counter", ValueError("x"), None)
         hooks.dead_letter("counter", "a message", "full")
         hooks.hangs("counter", "a message", 12.34)
     return [(record.name, record.levelname, record.message, bool(record.exc_info)) for record in caplog.records]
@@ -24,6 +25,7 @@ def log_of(hooks: Hooks, caplog: pytest.LogCaptureFixture) -> list[tuple[str, st
 def test_each_rare_thing_is_logged_with_the_stack_of_a_crash(caplog: pytest.LogCaptureFixture) -> None:
     assert log_of(CountingHooks(), caplog) == [
         ("troupe.kernel", "ERROR", "counter crashed; next try: 0.1 s", True),
+        ("troupe.kernel", "ERROR", "counter crashed; next try: none", True),
         ("troupe.kernel", "DEBUG", "counter: str is a dead letter: full", False),
         ("troupe.kernel", "WARNING", "counter has been busy with str for 12.3 s, in\n", False),
     ]
