@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -68,7 +69,7 @@ def desk_in(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, Co
     home.take()
     try:
         chosen = reading.load(home)
-        _log_to(home, chosen, show=serve)
+        show = _log_to(home, chosen)
         spans = _spans(chosen)
         hooks = CountingHooks(spans)
         edges = Edges(
@@ -76,6 +77,8 @@ def desk_in(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, Co
         )
         desk = Desk(home, chosen, edges, serve=serve)
         desk.start()
+        if serve:
+            show()  # only now: what keeps a desk from starting is said in one line, and its stack is in the log
         try:
             yield desk, chosen, hooks
         finally:
@@ -219,12 +222,13 @@ class _Interrupts:
             self._raising = False
 
 
-def _log_to(home: "Home", settings: "Settings", *, show: bool) -> None:
-    """While it serves, a terminal shows what the file gets; a command's own words are not mixed with it."""
-    from telemetry.logs import known_secrets, log_to
+def _log_to(home: "Home", settings: "Settings") -> Callable[[], None]:
+    """What is logged goes into the file; and on the terminal, from when what this returns is called."""
+    from telemetry.logs import Redactor, known_secrets, log_to, show_on
 
-    secrets = known_secrets(os.environ, home.path / "alpaca.toml")
+    hide = Redactor(known_secrets(os.environ, home.path / "alpaca.toml"))
     try:
-        log_to(home.log, sys.stderr if show else None, settings.log_format, settings.log_level, secrets)
+        log_to(home.log, settings.log_format, settings.log_level, hide)
     except OSError as error:
         raise home.unusable(error) from error
+    return partial(show_on, sys.stderr, settings.log_format, hide)

@@ -35,20 +35,19 @@ _PLAIN: Final = "\033[0m"
 _CONTROL: Final = {number: repr(chr(number))[1:-1] for number in (*range(32), *range(127, 160)) if number != 10}
 
 
-def log_to(file: Path, shown: TextIO | None, form: Format, level: Level, secrets: Iterable[str]) -> None:
-    """From now on write what is logged into this file, and on `shown`, too; there in colours if it is a terminal.
-
-    Raises OSError where the file cannot be written.
-    """
+def log_to(file: Path, form: Format, level: Level, hide: "Redactor") -> None:
+    """From now on write what is logged into this file, and nowhere else. Raises OSError where that cannot be done."""
     logging.raiseExceptions = False  # a log that cannot be written, on a full disk, is no reason to print stacks
-    hide = Redactor(secrets)
     kept = logging.handlers.RotatingFileHandler(file, maxBytes=LARGEST, backupCount=1, encoding="utf-8")
     kept.setFormatter(Lines(form, hide))
-    handlers: list[logging.Handler] = [kept]
-    if shown is not None:
-        handlers.append(logging.StreamHandler(shown))
-        handlers[-1].setFormatter(Lines(form, hide, colours=shown.isatty()))
-    logging.basicConfig(level=level.upper(), handlers=handlers, force=True)
+    logging.basicConfig(level=level.upper(), handlers=[kept], force=True)
+
+
+def show_on(stream: TextIO, form: Format, hide: "Redactor") -> None:
+    """From now on write the same there, too; in colours if it is a terminal."""
+    shown = logging.StreamHandler(stream)
+    shown.setFormatter(Lines(form, hide, colours=stream.isatty()))
+    logging.getLogger().addHandler(shown)
 
 
 def known_secrets(world: Mapping[str, str], *files: Path) -> Iterable[str]:

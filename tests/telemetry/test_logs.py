@@ -12,7 +12,7 @@ import pytest
 
 from messages.correlation import Trace, within
 from messages.values import CorrelationId
-from telemetry.logs import HIDDEN, Format, Level, Redactor, known_secrets, log_to
+from telemetry.logs import HIDDEN, Format, Level, Redactor, known_secrets, log_to, show_on
 
 ROUND = CorrelationId("0123456789abcdef0123456789abcdef")
 log = logging.getLogger("troupe.test")
@@ -29,10 +29,10 @@ class Kept:
     """A log in a file of the test's own."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.shown = path, io.StringIO()
+        self.path = path
 
     def begin(self, form: Format = "json", level: Level = "info", *secrets: str) -> None:
-        log_to(self.path, self.shown, form, level, secrets)
+        log_to(self.path, form, level, Redactor(secrets))
 
     @property
     def lines(self) -> list[str]:
@@ -109,7 +109,8 @@ def test_nobody_forges_a_line_of_text(kept: Kept) -> None:
 
 
 def test_a_terminal_shows_what_the_file_gets_in_colours(tmp_path: Path, kept: Kept) -> None:
-    log_to(kept.path, terminal := Terminal(), "text", "warning", ())
+    kept.begin("text", "warning")
+    show_on(terminal := Terminal(), "text", Redactor(()))
 
     log.info("below the level")
     log.error("it failed")
@@ -167,4 +168,4 @@ def test_the_secrets_of_the_environment_and_of_the_file_of_keys_are_hidden_where
 
 def test_a_file_that_cannot_be_written_is_said_at_once(tmp_path: Path, kept: Kept) -> None:
     with pytest.raises(IsADirectoryError):
-        log_to(tmp_path, None, "text", "info", ())
+        log_to(tmp_path, "text", "info", Redactor(()))
