@@ -18,6 +18,7 @@ from actors.commands import amend, approve, cancel, halt, mandate, orders, real_
 from actors.console.lots_command import lots
 from actors.console.options import HomeOption, JsonOption, OnStopOption, home_of
 from actors.console.performance_command import performance
+from actors.console.trace_command import trace
 from messages.errors import TroupeError, sentence
 
 SWITCH: Final = 5e-4
@@ -361,7 +362,9 @@ def grounding(context: typer.Context, home: HomeOption = None, json: JsonOption 
     terminal.as_json(found) if json else print_grounding(found)
 
 
-for _command in (orders, approve, reject, cancel, amend, mandate, halt, resume, lots, performance, real_money):
+for _command in (
+    orders, approve, reject, cancel, amend, mandate, halt, resume, lots, performance, real_money, trace,
+):  # fmt: skip
     app.command()(_command)
 
 
@@ -382,7 +385,7 @@ def serve(context: typer.Context, home: HomeOption = None, on_stop: OnStopOption
         except DeskRefused:
             if not desk.system.failed.done():
                 raise  # or else it is started anew below
-        with process.metrics_of(desk, hooks, settings.metrics_port) as metrics:
+        with process.metrics_of(desk, place, hooks, settings) as metrics:
             terminal.opening(settings.source, json=False)
             terminal.line(f"Desk {place.path} runs as process {os.getpid()}; {metrics}; Ctrl-C stops it.")
             while not signals and not desk.system.failed.done():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
 RENEW = (
@@ -79,7 +80,10 @@ def main() -> int:
     constraints = ROOT / ".ci" / "constraints.txt"
     lock = ROOT / "uv.lock"
     pins, wanted = read_constraints(constraints.read_text())
-    everything = ((str(canonicalize_name(found.metadata["Name"])), found.version) for found in metadata.distributions())
+    everything = (
+        (str(canonicalize_name(found.metadata["Name"])), str(Version(found.version)))
+        for found in metadata.distributions()
+    )
     installed = {name: version for name, version in everything if name not in SET_UP}
     found = differences(pins, wanted, installed, read_lock(lock.read_text()) if lock.exists() else None)
     for sentence in found:

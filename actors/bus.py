@@ -75,28 +75,31 @@ class Bus:
                 _check(route.where, event)
                 for ref in route.to:
                     found[event].setdefault(ref, []).append(route.where)
-        self._table, self._lines = dict[type[object], list[_Line]](), list[tuple[str, str]]()
+        self._table = dict[type[object], tuple[int, list[_Line]]]()
+        self._columns = list[tuple[str, str, str]]()  # of the counts; how often a topic was published has no receiver
         for event, receivers in found.items():
-            self._table[event] = [self._line(event, ref, filters) for ref, filters in receivers.items()]
+            lines = [self._line(event, ref, filters) for ref, filters in receivers.items()]
+            self._table[event] = len(self._columns), lines
+            self._columns.append((topic(event), "", ""))
         self._everyones = list[list[int]]()
-        self._tally = _Tally(self._everyones, len(OUTCOMES) * len(self._lines))
+        self._tally = _Tally(self._everyones, len(self._columns))
 
     def _line(self, event: type[object], ref: Ref[Any], filters: list[Where]) -> _Line:
-        self._lines.append((topic(event), ref.name))
+        begin = len(self._columns)
+        self._columns += [(topic(event), ref.name, outcome) for outcome in OUTCOMES]
         passes: list[_Filter] = [
             [(attrgetter(name), frozenset(values)) for name, values in where.items()] for where in filters
         ]
-        return len(OUTCOMES) * (len(self._lines) - 1), ref, passes if all(filters) else []
+        return begin, ref, passes if all(filters) else []
 
     def publish(self, event: object) -> None:
         """Tell whoever wants it; only what is committed may be said. Raises WrongRoute for what is no event."""
         try:
-            lines = self._table[type(event)]
+            published, lines = self._table[type(event)]
         except KeyError:
             raise WrongRoute(f"{topic(type(event))}: not an event; name it in messages/events.py") from None
-        if not lines:
-            return
         counts = self._tally.counts
+        counts[published] += 1
         for number, ref, filters in lines:
             if filters and not _passes_one(event, filters):
                 counts[number + _FILTERED] += 1
@@ -107,13 +110,18 @@ class Bus:
 
     def told(self, name: str) -> set[type[object]]:
         """The types of events that may come to the receiver of this name."""
-        return {event for event, lines in self._table.items() if any(ref.name == name for _, ref, _ in lines)}
+        return {event for event, (_, lines) in self._table.items() if any(ref.name == name for _, ref, _ in lines)}
 
     def counts(self) -> Events:
         """What has become of the events so far, one behind at most; all that there may be are there, with 0."""
-        columns = [(*line, outcome) for line in self._lines for outcome in OUTCOMES]
-        sums = map(sum, zip(*self._everyones, strict=True))
-        return Events(dict(zip(columns, sums, strict=True)))
+        return Events({key: count for key, count in self._sums() if key[1]})
+
+    def published(self) -> dict[str, int]:
+        """How many events of each topic were published, whoever wanted them; one behind at most."""
+        return {topic: count for (topic, receiver, _), count in self._sums() if not receiver}
+
+    def _sums(self) -> Iterable[tuple[tuple[str, str, str], int]]:
+        return zip(self._columns, map(sum, zip(*self._everyones.copy(), strict=True)), strict=True)
 
 
 def _passes_one(event: object, filters: list[_Filter]) -> bool:

@@ -18,6 +18,7 @@ from actors.settings.reading import Settings
 from actors.tasks import coordinator as queues
 from actors.tasks.hands import FREE
 from actors.tasks.terms import Terms
+from actors.tasks.times import Times
 from actors.trading import coordinator as trading
 from actors.trading.judging import Judge
 from actors.workers.jobs import Known
@@ -73,7 +74,7 @@ class Desk:
         self.bus = Bus(EVENTS, routes)
 
         # Who exists: started downwards, stopped upwards.
-        self.grace, self.operations = settings.grace, Operations()
+        self.grace, self.operations, self.times = settings.grace, Operations(), Times()
         self.system = system = edges.system(self.bus.publish, lambda settled: self.database.tell(Write((), settled)))
         read = Reader(home.database, system.clock.monotonic)
         about = settings.source, settings.currency, settings.watch, settings.claude, self.operations, settings.backups
@@ -83,7 +84,7 @@ class Desk:
         fixed = {"price_source": settings.source, "currency": settings.currency}
         kept = self.operations, read.end_old_snapshots
         add(self.database, lambda me: DatabaseWriter(me, home, fixed, *kept), STOP_DESK)
-        given = work, read, FREE, edges.chance, settings.keep_tasks
+        given = work, read, FREE, edges.chance, settings.keep_tasks, self.times
         add(self.tasks, lambda me: queues.TaskCoordinator(me, self.database, *given), STOP_DESK)
         # Numbers in few threads, since they give up the interpreter's lock; Python, which holds it, in processes.
         known, places = Known(read, settings.currency, self.tasks.tell), edges.places(settings)
@@ -92,8 +93,8 @@ class Desk:
         crew(self.waits, lambda take: Worker(take, Here(), known, utc, chunk=1), WAITS)
         add(self.source, lambda me: SampleSource() if settings.source == "sample" else FolderSource(settings.folder))
         add(self.market, lambda me: MarketCoordinator(me, self.source, read))
-        here, sessions = self.claude, edges.sessions(read)
-        add(here, lambda me: gateway.ClaudeGateway(me, here, self.database, sessions, settings.claude, read))
+        here, self.sessions = self.claude, edges.sessions(read)
+        add(here, lambda me: gateway.ClaudeGateway(me, here, self.database, self.sessions, settings.claude, read))
         add(self.research, lambda me: ResearchCoordinator(me, here, settings.claude, read, terms.analysts))
         edge = home.halted, settings.calendar, unfit(terms.broker), unconfirmed(terms, home, utc)
         judge = Judge(read, terms, settings.risk, *edge)

@@ -1,7 +1,6 @@
 """A desk in this process: built in its home, told of signals, watched, started anew when it cannot go on."""
 
 import logging
-import logging.handlers
 import os
 import random
 import signal
@@ -10,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from functools import cache, lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from storage.connections import Reader
     from storage.home import Home
     from telemetry.hooks import CountingHooks
-    from telemetry.sources import Claude
+    from telemetry.tracing import Spans
 
 RESTARTS: Final = 5
 """Times that a desk is started anew within so many seconds; then it is given up."""
@@ -70,20 +69,34 @@ def desk_in(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, Co
     home.take()
     try:
         chosen = reading.load(home)
-        _log_to(home, show_events=serve)
-        hooks = CountingHooks()
+        show = _log_to(home, chosen)
+        spans = _spans(chosen)
+        hooks = CountingHooks(spans)
         edges = Edges(
             lambda publish, flush: System(hooks=hooks, publish=publish, flush=flush), random.random, Programs, _places
         )
         desk = Desk(home, chosen, edges, serve=serve)
         desk.start()
+        if serve:
+            show()  # only now: what keeps a desk from starting is said in one line, and its stack is in the log
         try:
             yield desk, chosen, hooks
         finally:
             if late := desk.stop():
                 print(f"warning: {', '.join(late)} did not stop in time and were abandoned", file=sys.stderr)
+            if spans is not None:
+                spans.close()
     finally:
         home.release()
+
+
+def _spans(settings: "Settings") -> "Spans | None":
+    """What records traces, where they are wanted. Raises CannotExport."""
+    if (chosen := settings.tracing).exporter == "none":
+        return None
+    from telemetry.tracing import spans  # brings OpenTelemetry's tracing, 0.1 s
+
+    return spans(chosen.exporter, chosen.sample, chosen.endpoint)
 
 
 def _places(settings: "Settings") -> "Places":
@@ -100,27 +113,25 @@ def _places(settings: "Settings") -> "Places":
 
 
 @contextmanager
-def metrics_of(desk: "Desk", hooks: "CountingHooks", port: int) -> "Generator[str]":
-    """Serve metrics, unless the port is 0; what to tell a person of them."""
-    if not port:
+def metrics_of(desk: "Desk", home: "Home", hooks: "CountingHooks", settings: "Settings") -> "Generator[str]":
+    """Serve metrics, unless the port is 0; what to tell a person of them. Raises PortTaken, if they are required."""
+    if not (port := settings.metrics_port):
         yield "metrics are off"
         return
-    from actors.kernel.hooks import BOUNDS
-    from storage import tasks as queues
-    from telemetry.exporter import Exporter
-    from telemetry.sources import Log, Sources
+    from actors import measures
+    from telemetry.exporter import Exporter, PortTaken
 
-    system, read, operations = desk.system, desk.access.read, desk.operations
-    log = Log(lambda: operations.log_pages, read.oldest, lambda: operations.held is not None)
-    waiting, claude = partial(queues.waiting, read), _claude_seen(read)
-    exporter = Exporter(
-        Sources(
-            system.observe, BOUNDS, hooks, system.dead_letters, desk.bus.counts, operations, waiting, claude, log
-        )
-    )  # fmt: skip
+    exporter = Exporter(measures.sources(desk, hooks, home), measures.identity(home), measures.pages(desk, home))
     try:
-        exporter.serve(port)
-        yield f"metrics at http://127.0.0.1:{port}/metrics"
+        try:
+            exporter.serve(port)
+            said = f"metrics at http://127.0.0.1:{port}/metrics"
+        except PortTaken as error:
+            if settings.metrics_required:
+                raise
+            said = f"no metrics ({error})"
+            logging.getLogger("troupe.telemetry").error("%s", error)
+        yield said
     finally:
         exporter.close()
 
@@ -211,39 +222,13 @@ class _Interrupts:
             self._raising = False
 
 
-def _claude_seen(read: "Reader") -> "Claude":
-    """What metrics show of Claude; what seldom changes is worked out anew only where it has."""
-    from actors.console.grounding import rates
-    from storage import breaker, decisions, questions
-    from telemetry.sources import Claude
+def _log_to(home: "Home", settings: "Settings") -> Callable[[], None]:
+    """What is logged goes into the file; and on the terminal, from when what this returns is called."""
+    from telemetry.logs import Redactor, known_secrets, log_to, show_on
 
-    @cache
-    def misjudged() -> tuple[float, float]:
-        measured = rates()
-        return measured.false_accept_rate, measured.false_reject_rate
-
-    @lru_cache(maxsize=1)
-    def abstained(_last: int) -> float:
-        return decisions.views(read).abstain_rate or 0.0
-
-    def state() -> str:
-        row = breaker.latest(read)
-        return "closed" if row is None else row.state
-
-    return Claude(
-        partial(questions.totals, read), state, lambda: breaker.counts(read).items(), misjudged,
-        lambda: abstained(decisions.last(read)),
-    )  # fmt: skip
-
-
-def _log_to(home: "Home", *, show_events: bool) -> None:
-    logging.raiseExceptions = False  # a log that cannot be written, on a full disk, is no reason to print stacks
+    hide = Redactor(known_secrets(os.environ, home.path / "alpaca.toml"))
     try:
-        handler = logging.handlers.RotatingFileHandler(home.log, maxBytes=5_000_000, backupCount=1, encoding="utf-8")
+        log_to(home.log, settings.log_format, settings.log_level, hide)
     except OSError as error:
         raise home.unusable(error) from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    shown = logging.StreamHandler()
-    shown.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    logging.getLogger("troupe.events").handlers = [shown] if show_events else []  # whoever watches reads no log
+    return partial(show_on, sys.stderr, settings.log_format, hide)

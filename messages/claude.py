@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from messages.addresses import Refused, ReplyTo
 from messages.database import Committed
@@ -95,6 +95,19 @@ class Question:
     reply_to: ReplyTo["Answered | Failed | Refused"]
     symbol: Symbol | None = None
     conversation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a question took of them; what was written to and read from Claude's cache is not in `input`."""
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+
+
+NO_TOKENS: Final = Tokens()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,15 +36,3 @@ def latest(read: Reader) -> BreakerRow | None:
         "SELECT state, failures, cause, sentence, retry_at, at FROM claude_breaker ORDER BY number DESC LIMIT 1",
     )
     return BreakerRow(*rows[0]) if rows else None
-
-
-def counts(read: Reader) -> dict[State, int]:
-    """How often it went from another state into this one; it began closed."""
-    rows = read.rows(
-        tuple[State, int],
-        """SELECT state, count(*) FROM (
-            SELECT state, lag(state, 1, 'closed') OVER (ORDER BY number) AS before FROM claude_breaker)
-        WHERE state <> before GROUP BY state""",
-    )
-    none: dict[State, int] = {"closed": 0, "open": 0, "half_open": 0}
-    return none | dict(rows)

@@ -15,6 +15,7 @@ import msgspec
 
 from messages.database import Row, SqlValue
 from messages.errors import TroupeError
+from storage.tally import SECONDS, SIZES, Tally
 
 R = TypeVar("R", bound=tuple[Any, ...])
 PASSING: Final = (apsw.BusyError, apsw.CantOpenError, apsw.FullError, apsw.IOError, apsw.ReadOnlyError)
@@ -29,6 +30,8 @@ TURN: Final = 5e-3
 """Seconds a read waits for the one before it. SQLite gives up the interpreter's lock at each row, so four threads that
 read 500 rows each do so 1.5 to 2 times as fast one after the other as side by side; a slow one holds up others by no
 more than this."""
+FRAME: Final = 4_096 + 24
+"""Bytes of a page of the log with what stands before it; SQLite's file format, 4.1."""
 LOOK: Final = 1_000_000
 """Steps of SQLite's machine between two looks at the clock, some 10 ms."""
 
@@ -76,11 +79,21 @@ class Operations(Counter[tuple[str, str, str]]):
     """How many statements there were by operation, table and outcome (done, failed), and how the writer is.
 
     Written by the writer's thread, and read by others who may be one behind. `held` says why nothing is committed at
-    the moment, if so; `log_pages` is the length of the write-ahead log, in pages of 4 kB.
+    the moment, if so; `log_pages` is the length of the write-ahead log, in pages of 4 kB. `batches` is how long
+    transactions took, `commits` the part of that which brought them to disk, `sizes` how many statements they had.
     """
 
     held: str | None = None
     log_pages: int = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches, self.commits, self.sizes = Tally(SECONDS), Tally(SECONDS), Tally(SIZES)
+
+    @property
+    def log_bytes(self) -> int:
+        """What the log's pages come to; on disk it may be longer, since it does not shrink when it begins anew."""
+        return self.log_pages * FRAME
 
 
 @contextmanager
@@ -110,7 +123,10 @@ class _Line:
     to end what is too old, is alone with the connection.
     """
 
-    __slots__ = ("_monotonic", "_oldest", "began", "execute", "quiet", "raw")
+    __slots__ = ("_monotonic", "_oldest", "began", "execute", "quiet", "raw", "took")
+
+    took: Tally
+    """How long its reads took."""
 
     def __init__(self, path: Path, monotonic: Callable[[], float], oldest: float) -> None:
         self._monotonic, self._oldest, self.began, self.quiet = monotonic, oldest, INFINITE, SimpleQueue[bool]()
@@ -146,6 +162,8 @@ class Reader:
     def __init__(self, path: Path, monotonic: Callable[[], float] = time.monotonic, oldest: float = OLDEST) -> None:
         self.path, self._monotonic, self._oldest = path, monotonic, oldest
         self._idle, self._lines = deque[_Line](), dict[_Line, None]()  # what deque and dict do here is one step each
+        self.took, self._unused = deque[Tally](), deque[Tally]()
+        """How long reads took, by connection; that of one that was closed goes to the next."""
         self._turn = SimpleQueue[bool]()
         self._turn.put(True)
 
@@ -212,8 +230,10 @@ class Reader:
 
     def fetched(self, line: _Line, sql: str, values: Sequence[SqlValue]) -> list[Row]:
         """For a snapshot of this reader, too. Raises DatabaseUnusable, ReadTooOld."""
+        began = self._monotonic()
         try:
             found: list[Row] = line.execute(sql, values).fetchall()
+            line.took.add(self._monotonic() - began)
             return found
         except apsw.InterruptError as error:
             raise self.too_old() from error
@@ -240,7 +260,7 @@ class Reader:
         except IndexError:
             with named(self.path):
                 line = _Line(self.path, self._monotonic, self._oldest)
-            self._lines[line] = None
+            line.took, self._lines[line] = self._tally(), None
         line.began = self._monotonic()
         return line
 
@@ -253,8 +273,16 @@ class Reader:
         else:
             self._drop(line)
 
+    def _tally(self) -> Tally:
+        try:
+            return self._unused.pop()
+        except IndexError:
+            self.took.append(made := Tally(SECONDS))
+            return made
+
     def _drop(self, line: _Line) -> None:
         self._lines.pop(line, None)
+        self._unused.append(line.took)
         line.raw.close()
 
 

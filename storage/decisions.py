@@ -77,11 +77,6 @@ class Views:
         return sum(self.abstained.values()) / self.made if self.made else None
 
 
-def last(read: Reader) -> int:
-    """A number that grows with each decision, so that whoever has counted them knows whether there are more."""
-    return read.rows(tuple[int], "SELECT coalesce(max(rowid), 0) FROM decisions")[0][0]
-
-
 def views(read: Reader) -> Views:
     """How Claude's decisions came out, all there ever were; 0.2 s for 10,000."""
     rows = read.rows(

@@ -5,13 +5,11 @@ asked.
 """
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import pairwise
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from messages.claude import Cause, Question
+from messages.claude import NO_TOKENS, Cause, Question, Tokens
 from messages.database import Statement
 from messages.performance import Spending
 from messages.values import CorrelationId, from_units, to_units
@@ -80,13 +78,15 @@ class Breakdown:
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
-    """All questions that ended: how many by outcome, Claude's own time by bucket, the last one above all bounds."""
+class Used:
+    """What a question took besides: seconds in the line and until the first word, where it came so far, and tokens."""
 
-    outcomes: dict[str, int]
-    buckets: tuple[int, ...]
-    seconds: float
-    dollars: Decimal
+    waited: float | None = None
+    first_chunk: float | None = None
+    tokens: Tokens = NO_TOKENS
+
+
+NOTHING: Final = Used()
 
 
 def starts(now: int) -> tuple[int, int]:
@@ -124,18 +124,26 @@ def reserve(question: Question, dollars: Decimal, caps: Caps, now: int, day_star
     )  # fmt: skip
 
 
-def settle(question: Question, cost: Decimal, outcome: Outcome, seconds: float | None, now: int) -> Statement:
-    """Say how it ended and what it cost; returns its id, or nothing where it was settled before.
+def settle(
+    question: Question, cost: Decimal, outcome: Outcome, seconds: float | None, now: int, used: Used = NOTHING
+) -> Statement:
+    """Say how it ended, what it cost and what it took; returns its id, or nothing where it was settled before.
 
     One that ended before anything was reserved for it is kept too.
     """
+    tokens = used.tokens
     return Statement(
         """INSERT INTO claude_questions (id, correlation_id, purpose, symbol, model, reserved, asked_at, cost, outcome,
-            seconds, ended_at) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?)
+            seconds, ended_at, waited, first_chunk, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens)
+        VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (id) DO UPDATE SET cost = excluded.cost, outcome = excluded.outcome, seconds = excluded.seconds,
-            ended_at = excluded.ended_at WHERE outcome IS NULL RETURNING id""",
+            ended_at = excluded.ended_at, waited = excluded.waited, first_chunk = excluded.first_chunk,
+            input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,
+            cache_read_tokens = excluded.cache_read_tokens, cache_write_tokens = excluded.cache_write_tokens
+            WHERE outcome IS NULL RETURNING id""",
         (question.id, question.correlation_id, question.purpose, question.symbol, question.profile.model, now,
-         to_units(cost), str(outcome), seconds, now),
+         to_units(cost), str(outcome), seconds, now, used.waited, used.first_chunk, tokens.input, tokens.output,
+         tokens.cache_read, tokens.cache_write),
     )  # fmt: skip
 
 
@@ -180,6 +188,17 @@ def of_round(read: Reader, correlation_id: CorrelationId) -> list[QuestionRow]:
     return _questions(read, "WHERE correlation_id = ? ORDER BY asked_at, rowid", correlation_id)
 
 
+def starting_with(read: Reader, prefix: str) -> list[QuestionRow]:
+    """The questions, two at most, whose id begins like this."""
+    return _questions(read, "WHERE substr(id, 1, ?) = ? LIMIT 2", len(prefix), prefix)
+
+
+def correlated(read: Reader, prefix: str) -> list[CorrelationId]:
+    """The correlation ids, two at most, that begin like this."""
+    sql = "SELECT DISTINCT correlation_id FROM claude_questions WHERE correlation_id BETWEEN ? AND ? LIMIT 2"
+    return [CorrelationId(found) for (found,) in read.rows(tuple[str], sql, prefix, f"{prefix}~")]
+
+
 def spending(read: Reader) -> list[Spending]:
     """What each question has cost or has reserved, in order of asking; those that were free are left out."""
     rows = read.rows(
@@ -193,26 +212,6 @@ def spending(read: Reader) -> list[Spending]:
 def breakdown(read: Reader, since: int) -> Breakdown:
     """What was spent or reserved from that moment on, and on what."""
     return Breakdown(_shares(read, "purpose", since), _shares(read, "model", since), _shares(read, "symbol", since))
-
-
-def totals(read: Reader, bounds: Sequence[float]) -> Totals:
-    """All there ever were, for metrics; a question counts in the first bucket whose bound its seconds do not exceed."""
-    counts = read.rows(
-        tuple[str, int, int], "SELECT outcome, count(*), sum(cost) FROM claude_questions WHERE outcome <> '' GROUP BY 1"
-    )
-    limits = (-1.0, *bounds, 1e308)
-    within = ", ".join("count(*) FILTER (WHERE seconds > ? AND seconds <= ?)" for _ in limits[1:])
-    ((seconds, *buckets),) = read.rows(
-        tuple[Any, ...],
-        f"SELECT coalesce(sum(seconds), 0.0), {within} FROM claude_questions WHERE seconds IS NOT NULL",
-        *(limit for pair in pairwise(limits) for limit in pair),
-    )
-    return Totals(
-        {outcome: count for outcome, count, _ in counts},
-        tuple(buckets),
-        seconds,
-        from_units(sum(cost for _, _, cost in counts)),
-    )
 
 
 def _shares(read: Reader, column: Literal["purpose", "model", "symbol"], since: int) -> tuple[Share, ...]:

@@ -40,6 +40,7 @@ class Claimed:
     version: int
     payload: str
     correlation_id: CorrelationId
+    submitted_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ def _claim(kind: int, *, one: bool) -> str:
     return f"""UPDATE tasks SET state = 'leased', attempts = attempts + 1, progress = NULL WHERE id IN (
             SELECT id FROM (SELECT id, priority, had + {place} AS turn FROM ({queues}))
             ORDER BY turn, priority DESC, id LIMIT ? + 0)
-        RETURNING id, attempts, queue, priority, type, version, payload, correlation_id"""
+        RETURNING id, attempts, queue, priority, type, version, payload, correlation_id, submitted_at"""
 
 
 def claim(limit: int, turns: Mapping[str, int], *, requires_claude: bool) -> Statement:
@@ -166,9 +167,9 @@ def claim(limit: int, turns: Mapping[str, int], *, requires_claude: bool) -> Sta
 def claimed(rows: Sequence[Row], turns: Mapping[str, int]) -> list[Claimed]:
     """What `claim` returned for these turns, in its order: RETURNING itself promises none."""
     found = [
-        Claimed(Lease(task, attempt), queue, priority, type_, version, payload, CorrelationId(correlation_id))
-        for task, attempt, queue, priority, type_, version, payload, correlation_id in typed(
-            tuple[int, int, str, int, str, int, str, str], rows
+        Claimed(Lease(task, attempt), queue, priority, type_, version, payload, CorrelationId(correlation_id), at)
+        for task, attempt, queue, priority, type_, version, payload, correlation_id, at in typed(
+            tuple[int, int, str, int, str, int, str, str, int], rows
         )
     ]
     if len(found) < 2:
@@ -287,6 +288,18 @@ def together(read: Reader, correlation_id: CorrelationId) -> list[TaskRow]:
     return _tasks(read, "WHERE correlation_id = ? ORDER BY id", correlation_id)
 
 
+def correlated(read: Reader, prefix: str) -> list[CorrelationId]:
+    """The correlation ids, two at most, that begin like this."""
+    sql = "SELECT DISTINCT correlation_id FROM tasks WHERE correlation_id BETWEEN ? AND ? LIMIT 2"  # by its index
+    return [CorrelationId(found) for (found,) in read.rows(tuple[str], sql, prefix, f"{prefix}~")]
+
+
+def needs(read: Reader, correlation_id: CorrelationId) -> list[tuple[int, int]]:
+    """Of the tasks of one round or request: each task, and one that it needs."""
+    sql = "SELECT task, needs FROM task_needs JOIN tasks ON tasks.id = task WHERE correlation_id = ? ORDER BY 1, 2"
+    return read.rows(tuple[int, int], sql, correlation_id)
+
+
 def newest(read: Reader, limit: int) -> list[TaskRow]:
     """The last so many, newest first."""
     return _tasks(read, "ORDER BY id DESC LIMIT ?", limit)
@@ -322,6 +335,20 @@ def counts(read: Reader) -> dict[tuple[str, str], int]:
     """How many tasks there are by queue and state; kept by triggers, so that nobody counts a million."""
     sql = "SELECT queue, state, tasks FROM task_counts WHERE tasks > 0 ORDER BY queue, state"
     return {(queue, state): count for queue, state, count in read.rows(tuple[str, str, int], sql)}
+
+
+def oldest(read: Reader) -> dict[str, int]:
+    """When the oldest task of each queue was submitted that could run now; a look into the index for each kind."""
+    rows = read.rows(
+        tuple[str, int],
+        f"""SELECT queue, min(submitted_at) FROM tasks WHERE id IN (
+            SELECT (SELECT id FROM tasks WHERE state = 'queued' AND run_after = 0 AND tasks.queue = of.value
+                AND requires_claude = claude.value AND priority = urgency.value ORDER BY id LIMIT 1)
+            FROM json_each('{msgspec.json.encode(QUEUES).decode()}') AS of, json_each('[0, 1]') AS claude,
+                json_each('[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]') AS urgency)
+        GROUP BY queue""",
+    )
+    return dict(rows)
 
 
 def waiting(read: Reader) -> dict[str, int]:

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -68,6 +69,7 @@ class WriteConnection:
 
     def __init__(self, path: Path, operations: Operations | None = None) -> None:
         self.path, self.operations = path, Operations() if operations is None else operations
+        self._monotonic = time.monotonic  # for the metrics alone: nothing is decided by it
         self._kinds = dict[str, _Kind]()
         self.closed: Callable[[], None] = _nothing
         """Called when it is closed with an empty log."""
@@ -93,13 +95,16 @@ class WriteConnection:
         For each message what its statements returned, or why it alone was left out. Raises DatabaseUnusable
         where the whole batch failed; nothing of it is kept then, and NotNow says that it may be tried again.
         """
-        counted = Counter[tuple[str, str, str]]()
+        counted, began = Counter[tuple[str, str, str]](), self._monotonic()
         with named(self.path):
             # A lone statement needs no transaction around it.
             if len(batch) == 1 and len(batch[0]) == 1 and self._simple(batch[0][0]):
                 results = [self._message(batch[0], counted)]
+                self.operations.commits.add(self._monotonic() - began)
             else:
                 results, counted = self._together(batch)
+        self.operations.batches.add(self._monotonic() - began)
+        self.operations.sizes.add(counted.total())
         for key, count in counted.items():
             self.operations[key] += count
         return results
@@ -113,7 +118,9 @@ class WriteConnection:
             self._execute("BEGIN IMMEDIATE")
             try:
                 results = self._all(batch, refused, counted)
+                began = self._monotonic()
                 self._execute("COMMIT")
+                self.operations.commits.add(self._monotonic() - began)
             except _Undone as undone:  # without that message, from the beginning
                 refused[undone.number] = undone.why
                 self._roll_back()

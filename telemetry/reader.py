@@ -22,10 +22,12 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from prometheus_client import CollectorRegistry
 
 from telemetry.instruments import Counter, Gauge, Histogram, Instrument, UpDown
-from telemetry.readings import Labels, Points, Spread, Spreads, histograms, numbers
-from telemetry.sources import Sources
+from telemetry.readings import Limit, Spread, Spreads, histograms, numbers
+from telemetry.sources import Labels, Points, Sources
 
 SCOPE: Final = "troupe"
+Note = Callable[[str], None]
+"""Told the name of what is read next, so that what hangs can be named."""
 
 
 class Reader(PrometheusMetricReader):
@@ -35,9 +37,11 @@ class Reader(PrometheusMetricReader):
     place for a subclass, and gets all that was collected before it is translated.
     """
 
-    def __init__(self, registry: CollectorRegistry, spreads: Callable[[], Mapping[Histogram, Spreads]]) -> None:
-        super().__init__(disable_target_info=True, scope_info_enabled=False, registry=registry)
-        self._spreads, self._since = spreads, time_ns()
+    def __init__(
+        self, registry: CollectorRegistry, spreads: Callable[[], Mapping[Histogram, Spreads]], limit: Limit
+    ) -> None:
+        super().__init__(scope_info_enabled=False, registry=registry)
+        self._spreads, self._limit, self._since = spreads, limit, time_ns()
 
     def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: object) -> None:
         first, *rest = metrics_data.resource_metrics  # there is one resource
@@ -47,6 +51,11 @@ class Reader(PrometheusMetricReader):
         super()._receive_metrics(MetricsData([first, *rest]), timeout_millis, **kwargs)  # pyright: ignore[reportUnknownMemberType]
 
     def _metric(self, instrument: Histogram, spreads: Spreads) -> Metric:
+        shown = dict[Labels, Spread]()
+        for labels, spread in spreads.items():
+            key = self._limit.labels(instrument, labels)
+            shown.setdefault(key, Spread([0] * len(spread.counts))).add(spread.counts, spread.total)
+
         def point(labels: Labels, spread: Spread) -> HistogramDataPoint:
             return HistogramDataPoint(
                 attributes=_attributes(instrument, labels),
@@ -55,20 +64,28 @@ class Reader(PrometheusMetricReader):
                 count=sum(spread.counts),
                 sum=spread.total,
                 bucket_counts=spread.counts,
-                explicit_bounds=spreads.bounds,
+                explicit_bounds=instrument.buckets,
                 min=0.0,  # not kept, and unknown to Prometheus
                 max=0.0,
             )
 
-        points = [point(labels, spread) for labels, spread in spreads.by_labels.items()]
+        points = [point(labels, spread) for labels, spread in shown.items()]
         data = HistogramData(points, AggregationTemporality.CUMULATIVE)
         return Metric(instrument.name, instrument.meaning, instrument.unit, data)
 
 
-def provider(sources: Sources, registry: CollectorRegistry) -> MeterProvider:
+def provider(
+    sources: Sources, registry: CollectorRegistry, resource: Mapping[str, str], note: Note = lambda _: None
+) -> MeterProvider:
     """A provider of its own, never the global one, whose instruments show the sources in this registry."""
+    limit = Limit()
+
+    def spreads() -> Mapping[Histogram, Spreads]:
+        note("the histograms")
+        return histograms(sources)
+
     provider = MeterProvider(
-        [Reader(registry, partial(histograms, sources))], Resource({"service.name": SCOPE}), shutdown_on_exit=False
+        [Reader(registry, spreads, limit)], Resource({"service.name": SCOPE, **resource}), shutdown_on_exit=False
     )
     meter = provider.get_meter(SCOPE)
     creates: dict[type[Instrument], Callable[..., object]] = {
@@ -78,16 +95,21 @@ def provider(sources: Sources, registry: CollectorRegistry) -> MeterProvider:
     }
     for instrument, read in numbers(sources).items():
         creates[type(instrument)](
-            instrument.name, [partial(_observations, instrument, read)], instrument.unit, instrument.meaning
+            instrument.name,
+            [partial(_observations, instrument, read, limit, note)],
+            instrument.unit,
+            instrument.meaning,
         )
     return provider
 
 
 def _observations(
-    instrument: Instrument, read: Callable[[], Points], _options: CallbackOptions
+    instrument: Instrument, read: Callable[[], Points], limit: Limit, note: Note, _options: CallbackOptions
 ) -> Iterable[Observation]:
     """What the instrument shows; if reading raises, OTel logs it and leaves this one out."""
-    return [Observation(value, _attributes(instrument, labels)) for labels, value in read()]
+    note(instrument.name)
+    points = limit.points(instrument, read())
+    return [Observation(value, _attributes(instrument, labels)) for labels, value in points]
 
 
 def _attributes(instrument: Instrument, labels: Labels) -> dict[str, str]:

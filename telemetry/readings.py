@@ -11,39 +11,31 @@ from functools import partial
 from typing import Final
 
 from telemetry.instruments import (
-    ABSTAINED,
-    BREAKER_STATE,
-    BREAKER_TRANSITIONS,
-    CLAUDE_BOUNDS,
-    CLAUDE_COST,
-    CLAUDE_DURATION,
-    CLAUDE_QUERIES,
+    CRASHED,
     DEAD_LETTERS,
-    EVENTS,
+    DONE,
     FAILURES,
-    FALSE_ACCEPTS,
-    FALSE_REJECTS,
-    HELD,
-    LOG_PAGES,
+    FAST,
+    INCARNATIONS,
     MAILBOX_DEPTH,
     MAILBOX_TIME,
-    OLDEST_READ,
-    OPERATIONS,
-    OUTCOMES,
+    MOST,
+    OLDEST_AGE,
+    POOL_BUSY,
+    POOL_SIZE,
     PROCESSING_TIME,
-    QUEUE_DEPTH,
     REASONS,
     RESTARTS,
     RUNNING,
-    STATES,
+    STALE,
+    STALE_REPLIES,
     Histogram,
     Instrument,
 )
-from telemetry.sources import Meter, Sources
+from telemetry.sources import Labels, Meter, Points, Sources, Tally
 
-Labels = tuple[str, ...]
-Points = Iterable[tuple[Labels, int | float]]
 _log: Final = logging.getLogger("troupe.telemetry")
+IDLE: Final = float("inf")
 
 
 @dataclass(slots=True)
@@ -59,81 +51,113 @@ class Spread:
         self.total += total
 
 
-@dataclass(frozen=True, slots=True)
-class Spreads:
-    """What a histogram shows: its bounds in seconds, and a spread for each set of attributes."""
+Spreads = Mapping[Labels, Spread]
 
-    bounds: Sequence[float]
-    by_labels: Mapping[Labels, Spread]
+
+class Limit:
+    """Lets through so many sets of attributes of an instrument, those that came first; the rest is `other`."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most, self._known = most, dict[Instrument, set[Labels]]()
+
+    def labels(self, instrument: Instrument, labels: Labels) -> Labels:
+        """Under which attributes these are shown."""
+        known = self._known.setdefault(instrument, set())
+        if labels in known:
+            return labels
+        other = ("other",) * len(labels)
+        if len(known) < self._most:
+            known.add(labels)
+            return labels
+        if other not in known:
+            known.add(other)
+            _log.warning("%s: more than %d sets of attributes; %s and what follows is `other`",
+                         instrument.name, self._most, labels)  # fmt: skip
+        return other
+
+    def points(self, instrument: Instrument, points: Points) -> Points:
+        """Those, with what is too much added up."""
+        shown = dict[Labels, int | float]()
+        for labels, value in points:
+            key = self.labels(instrument, labels)
+            shown[key] = shown.get(key, 0) + value
+        return shown.items()
 
 
 def numbers(sources: Sources) -> dict[Instrument, Callable[[], Points]]:
     """How each counter, up-down and gauge is read."""
-    claude = sources.claude
+    actors = sources.actors
     return {
-        MAILBOX_DEPTH: lambda: [((seen.actor,), seen.waiting) for seen in sources.actors()],
-        RUNNING: lambda: [((seen.actor,), int(seen.running)) for seen in sources.actors()],
+        MAILBOX_DEPTH: lambda: [((seen.actor,), seen.waiting) for seen in actors()],
+        OLDEST_AGE: partial(_ages, sources),
+        RUNNING: lambda: [((seen.actor,), int(seen.state.value == "ready")) for seen in actors()],
+        INCARNATIONS: lambda: [
+            ((seen.actor,), sum(each.incarnations for each in seen.threads.values())) for seen in actors()
+        ],
+        POOL_SIZE: partial(_pools, sources, lambda began: True),
+        POOL_BUSY: partial(_pools, sources, lambda began: began != IDLE),
         FAILURES: partial(_failures, sources),
         RESTARTS: partial(_restarts, sources),
         DEAD_LETTERS: partial(_dead_letters, sources),
-        EVENTS: partial(_events, sources),
-        OPERATIONS: partial(_operations, sources),
-        LOG_PAGES: lambda: [((), sources.log.pages())],
-        OLDEST_READ: lambda: [((), sources.log.oldest_read())],
-        HELD: lambda: [((), int(sources.log.held()))],
-        QUEUE_DEPTH: lambda: [((queue,), waiting) for queue, waiting in sources.queue_depth().items()],
-        CLAUDE_QUERIES: partial(_queries, sources),
-        CLAUDE_COST: lambda: [((), float(claude.totals(CLAUDE_BOUNDS).dollars))],
-        BREAKER_STATE: partial(_breaker, sources),
-        BREAKER_TRANSITIONS: lambda: [((state,), count) for state, count in _each(STATES, claude.transitions())],
-        FALSE_ACCEPTS: lambda: [((), claude.misjudged()[0])],
-        FALSE_REJECTS: lambda: [((), claude.misjudged()[1])],
-        ABSTAINED: lambda: [((), claude.abstained())],
+        STALE_REPLIES: lambda: [((seen.actor,), sources.dead_letters.get((seen.actor, STALE), 0)) for seen in actors()],
+        **sources.numbers,
     }
 
 
 def histograms(sources: Sources) -> dict[Histogram, Spreads]:
     """What each histogram shows now."""
-    none = [0] * (len(sources.bounds) + 1)
-    waited: dict[Labels, Spread] = {(seen.actor,): Spread(none) for seen in sources.actors()}
-    ran = dict[Labels, Spread]()
-    for actor, message, meter in _meters(sources):
-        waited[actor,].add(meter.waited, meter.waited_seconds)
-        ran.setdefault((actor, message), Spread(none)).add(meter.ran, meter.ran_seconds)
-    found = {MAILBOX_TIME: Spreads(sources.bounds, waited), PROCESSING_TIME: Spreads(sources.bounds, ran)}
-    try:
-        totals = sources.claude.totals(CLAUDE_BOUNDS)
-        found[CLAUDE_DURATION] = Spreads(CLAUDE_BOUNDS, {(): Spread(totals.buckets, totals.seconds)})
-    except Exception:  # the database's; OTel does the same for what it reads itself
-        _log.exception("%s cannot be read", CLAUDE_DURATION.name)
+    found: dict[Histogram, Spreads] = dict(zip((MAILBOX_TIME, PROCESSING_TIME), _times(sources), strict=True))
+    for instrument, read in sources.histograms.items():
+        try:
+            found[instrument] = _added_up(instrument, read())
+        except Exception:  # the database's; OTel does the same for what it reads itself
+            _log.exception("%s cannot be read", instrument.name)
     return found
 
 
-def _queries(sources: Sources) -> Points:
-    outcomes = sources.claude.totals(CLAUDE_BOUNDS).outcomes
-    return [((outcome,), count) for outcome, count in _each(OUTCOMES, outcomes.items())]
+def _added_up(instrument: Histogram, tallies: Iterable[tuple[Labels, Tally]]) -> Spreads:
+    found = dict[Labels, Spread]()
+    for labels, tally in tallies:
+        found.setdefault(labels, Spread([0] * (len(instrument.buckets) + 1))).add(tally.counts, tally.total)
+    return found
 
 
-def _breaker(sources: Sources) -> Points:
-    current = sources.claude.state()
-    return [((state,), int(state == current)) for state in STATES]
+def _times(sources: Sources) -> tuple[Spreads, Spreads]:
+    """Of all messages, how long they waited and ran; what the kernel tells apart below the first bucket is one."""
+    none = [0] * (len(FAST) + 1)
+    waited: dict[Labels, Spread] = {(seen.actor,): Spread(none) for seen in sources.actors()}
+    ran = dict[Labels, Spread]()
+    first = sources.bounds.index(FAST[0]) + 1
+    for actor, message, outcome, meter in _meters(sources):
+        waited[actor,].add([sum(meter.waited[:first]), *meter.waited[first:]], meter.waited_seconds)
+        spread = ran.setdefault((actor, message, outcome), Spread(none))
+        spread.add([sum(meter.ran[:first]), *meter.ran[first:]], meter.ran_seconds)
+    return waited, ran
 
 
-def _each(names: Iterable[str], counts: Iterable[tuple[str, int]]) -> Iterable[tuple[str, int]]:
-    """Those counts, and 0 for names that have none."""
-    return (dict.fromkeys(names, 0) | dict(counts)).items()
-
-
-def _meters(sources: Sources) -> Iterator[tuple[str, str, Meter]]:
+def _meters(sources: Sources) -> Iterator[tuple[str, str, str, Meter]]:
     for seen in sources.actors():
-        for meters in seen.meters.values():
-            for message, meter in dict(meters).items():
-                yield seen.actor, message.__name__, meter
+        for thread in seen.threads.values():
+            for outcome, meters in ((DONE, thread.meters), (CRASHED, thread.crashed)):
+                for message, meter in dict(meters).items():
+                    yield seen.actor, message.__name__, outcome, meter
+
+
+def _ages(sources: Sources) -> Points:
+    now = sources.monotonic()
+    for seen in sources.actors():
+        yield (seen.actor,), max(0.0, now - min(each.since for each in seen.threads.values()))
+
+
+def _pools(sources: Sources, counts: Callable[[float], bool]) -> Points:
+    for seen in sources.actors():
+        if seen.actor not in seen.threads:  # the one thread of an actor is called as it is
+            yield (seen.actor,), sum(counts(each.began) for each in seen.threads.values())
 
 
 def _actors(sources: Sources) -> dict[str, str]:
     """Which actor a thread's name stands for."""
-    return {thread: seen.actor for seen in sources.actors() for thread in seen.meters}
+    return {thread: seen.actor for seen in sources.actors() for thread in seen.threads}
 
 
 def _failures(sources: Sources) -> Points:
@@ -155,12 +179,4 @@ def _restarts(sources: Sources) -> Points:
 
 def _dead_letters(sources: Sources) -> Points:
     never = {(seen.actor, reason): 0 for seen in sources.actors() for reason in REASONS}
-    return (never | dict(sources.dead_letters)).items()
-
-
-def _events(sources: Sources) -> Points:
-    return (sources.events() or {("", "", ""): 0}).items()
-
-
-def _operations(sources: Sources) -> Points:
-    return (dict(sources.operations) or {("", "", ""): 0}).items()
+    return [(key, count) for key, count in (never | dict(sources.dead_letters)).items() if key[1] != STALE]

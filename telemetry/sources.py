@@ -1,11 +1,16 @@
-"""What the exporter looks at when it is scraped. Nothing of it is written for the exporter's sake."""
+"""What is read on every scrape. The kernel and the database keep these shapes; nothing of them is imported here."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import Protocol
 
 from telemetry.hooks import CountingHooks
+from telemetry.instruments import Histogram, Instrument
+
+Labels = tuple[str, ...]
+"""Values of an instrument's attributes, in their order."""
+Points = Iterable[tuple[Labels, int | float]]
 
 
 class Meter(Protocol):
@@ -32,6 +37,35 @@ class Meter(Protocol):
         ...
 
 
+class Thread(Protocol):
+    """What runs an actor's messages; seconds are on the kernel's clock."""
+
+    @property
+    def meters(self) -> Mapping[type[object], Meter]:
+        """By type of message."""
+        ...
+
+    @property
+    def crashed(self) -> Mapping[type[object], Meter]:
+        """The same of messages whose handler raised."""
+        ...
+
+    @property
+    def since(self) -> float:
+        """When the oldest message was sent that is not done; infinite if there is none."""
+        ...
+
+    @property
+    def began(self) -> float:
+        """When it began with the one at hand; infinite if there is none."""
+        ...
+
+    @property
+    def incarnations(self) -> int:
+        """How often its actor was built."""
+        ...
+
+
 class Observed(Protocol):
     """One actor, as the kernel shows it."""
 
@@ -41,8 +75,8 @@ class Observed(Protocol):
         ...
 
     @property
-    def running(self) -> bool:
-        """Whether it is ready."""
+    def state(self) -> Enum:
+        """Its value is `ready` where it is."""
         ...
 
     @property
@@ -51,76 +85,43 @@ class Observed(Protocol):
         ...
 
     @property
-    def meters(self) -> Mapping[str, Mapping[type[object], Meter]]:
-        """Its meters by thread and type of message; a crew has several threads, whose names the hooks are told."""
+    def threads(self) -> Mapping[str, Thread]:
+        """By their names, which the hooks are told; a crew has several."""
         ...
 
 
-class Totals(Protocol):
-    """All questions to Claude that have ended."""
+class Tally(Protocol):
+    """A histogram that was counted elsewhere."""
 
     @property
-    def outcomes(self) -> Mapping[str, int]:
-        """How many by outcome."""
-        ...
-
-    @property
-    def buckets(self) -> Sequence[int]:
-        """How many by Claude's own time, one more than there are bounds."""
+    def counts(self) -> Sequence[int]:
+        """By bucket, one more than there are bounds."""
         ...
 
     @property
-    def seconds(self) -> float:
-        """The sum of those times."""
-        ...
-
-    @property
-    def dollars(self) -> Decimal:
-        """What they cost."""
+    def total(self) -> float:
+        """The sum of what was counted."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Claude:
-    """What there is to know of Claude, all of it read from the database.
-
-    `totals` is given the bounds of the buckets, in seconds. `state` is the breaker's, `transitions` counts how often it
-    went into each. `misjudged` are the shares of bad answers that are accepted and of good ones that are rejected,
-    `abstained` that of decisions without a view.
-    """
-
-    totals: Callable[[Sequence[float]], Totals]
-    state: Callable[[], str]
-    transitions: Callable[[], Iterable[tuple[str, int]]]
-    misjudged: Callable[[], tuple[float, float]]
-    abstained: Callable[[], float]
-
-
-@dataclass(frozen=True, slots=True)
-class Log:
-    """The write-ahead log in pages, how many seconds the oldest read has lasted, and whether writes are held."""
-
-    pages: Callable[[], int]
-    oldest_read: Callable[[], float]
-    held: Callable[[], bool]
+Tallies = Iterable[tuple[Labels, Tally]]
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Read on the scraping thread while others write: a figure may be one behind, none is torn.
 
-    `bounds` are those of the actors' meters, in seconds. `dead_letters` counts by (actor, reason), `events` by
-    (event, actor, outcome), also where there were none, `operations` by (operation, table, outcome).
-    `queue_depth` says how many tasks wait in each queue, also in empty ones; if it, or one of `claude`, raises, that is
-    logged and what it would have said is missing from the answer, nothing else.
+    `bounds` are those of the actors' meters, in seconds, `monotonic` the clock they were sent by. `dead_letters` counts
+    by (actor, reason). `numbers` and `histograms` say how every other instrument is read; if one raises, that is logged
+    and what it would have said is missing from the answer, nothing else.
     """
 
     actors: Callable[[], Iterable[Observed]]
+    monotonic: Callable[[], float]
     bounds: Sequence[float]
     hooks: CountingHooks
     dead_letters: Mapping[tuple[str, str], int]
-    events: Callable[[], Mapping[tuple[str, str, str], int]]
-    operations: Mapping[tuple[str, str, str], int]
-    queue_depth: Callable[[], Mapping[str, int]]
-    claude: Claude
-    log: Log
+    numbers: Mapping[Instrument, Callable[[], Points]] = field(default_factory=dict[Instrument, Callable[[], Points]])
+    histograms: Mapping[Histogram, Callable[[], Tallies]] = field(
+        default_factory=dict[Histogram, Callable[[], Tallies]]
+    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from actors.claude.sessions import Cleared, Fault, Heard, Opened, Said
+from actors.claude.sessions import Cleared, Fault, Heard, Opened, Said, kinds
 from messages.addresses import Refused, ReplyTo
 from messages.claude import Profile
 from tests.stub.analyst import parsed, view
@@ -119,6 +119,9 @@ class StagedSessions:
         self.living.add(session)
         self.made.append(session)
         return session
+
+    def alive(self) -> dict[str, int]:
+        return kinds(session.profile for session in self.living)
 
     def reap(self) -> None:
         for session in tuple(self.living):

@@ -214,7 +214,7 @@ def test_the_documents_name_each_command_of_this_release_and_no_other() -> None:
     assert named_commands() == {
         "once", "import", "tasks", "why", "status", "serve", "claude", "doctor", "grounding", "ask", "chat", "backup",
         "restore", "orders", "approve", "reject", "cancel", "mandate", "halt", "resume", "lots", "performance",
-        "real-money", "amend",
+        "real-money", "amend", "trace",
     }  # fmt: skip
 
 

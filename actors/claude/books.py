@@ -10,6 +10,7 @@ from actors.kernel.me import Me
 from messages import database
 from messages.addresses import Ref, Refused
 from messages.claude import Answered, BreakerChanged, Cause, Failed
+from messages.correlation import TRACE, Trace, shared, within
 from messages.database import Row, Statement, Write
 from storage import breaker
 from storage.connections import Reader
@@ -29,12 +30,12 @@ Kept = Callable[[Rows], None]
 class Writing:
     """What is on its way to the writer together, and what is done with each part of it once it is on disk."""
 
-    parts: tuple[tuple[tuple[Statement, ...], Kept | None], ...]
+    parts: tuple[tuple[tuple[Statement, ...], Kept | None, Trace | None], ...]
 
     @property
     def statements(self) -> tuple[Statement, ...]:
         """Of all parts, in order."""
-        return tuple(statement for statements, _ in self.parts for statement in statements)
+        return tuple(statement for statements, _, _ in self.parts for statement in statements)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,12 @@ class Books:
 
     def __init__(self, me: Me[Any], writer: Ref[database.Message]) -> None:
         self._me, self._writer = me, writer
-        self._waiting = list[tuple[tuple[Statement, ...], Kept | None]]()
+        self._waiting = list[tuple[tuple[Statement, ...], Kept | None, Trace | None]]()
         self._under_way = False
 
     def write(self, statements: tuple[Statement, ...], then: Kept | None = None) -> None:
         """Keep these together, and then act."""
-        self._waiting.append((statements, then))
+        self._waiting.append((statements, then, TRACE.get()))
         if not self._under_way:
             self.send_waiting()
 
@@ -68,16 +69,18 @@ class Books:
         """Send all that waits, once more what found no room."""
         writing, self._waiting, self._under_way = Writing(tuple(self._waiting)), [], bool(self._waiting)
         if self._under_way:
-            reply_to = self._me.reply_to(writing, of=self._writer, within=COMMIT_WITHIN)
-            self._writer.tell(Write(writing.statements, reply_to))
+            with within(shared(trace for _, _, trace in writing.parts)):
+                reply_to = self._me.reply_to(writing, of=self._writer, within=COMMIT_WITHIN)
+                self._writer.tell(Write(writing.statements, reply_to))
 
     def committed(self, writing: Writing, rows: Rows) -> None:
         """It is on disk."""
         begin = 0
-        for statements, then in writing.parts:
+        for statements, then, trace in writing.parts:
             end = begin + len(statements)
             if then is not None:
-                then(rows[begin:end])
+                with within(trace):
+                    then(rows[begin:end])
             begin = end
         self.send_waiting()
 

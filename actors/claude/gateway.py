@@ -29,6 +29,7 @@ from messages.claude import (
     Reset,
     Watch,
 )
+from messages.correlation import within
 from messages.database import Committed
 from storage import consents, questions
 from storage.connections import Reader
@@ -107,7 +108,7 @@ class ClaudeGateway:
             case Said(Turn() as turn):
                 self._said(turn, message)
             case Fault(Turn() as turn):
-                self._fail(turn, message.cause, message.sentence, message.cost, message.retry_in)
+                self._fail(turn, *turn.fault(message))
             case Fault(Talk() as talk):
                 self._lost(talk, message.cause, message.sentence)
             case Refused(Talk() as talk):
@@ -121,7 +122,7 @@ class ClaudeGateway:
             case Again():
                 self._books.send_waiting()
             case _Silence():
-                self._listen(message)
+                self._listen(self._turns.get(message.question), message)
             case Idle():
                 self._talks.idle(message)
             case Opened() | Cleared() | Said() | Fault() | Committed() | Refused():
@@ -135,7 +136,7 @@ class ClaudeGateway:
         if question.id in self._turns:
             raise ValueError(f"question {question.id} came twice")
         now = self._me.clock.monotonic()
-        turn = self._turns[question.id] = Turn(question, ReplyTo(None))
+        turn = self._turns[question.id] = Turn(question, ReplyTo(None), came_at=now)
         turn.ends = self._me.reply_to(turn, of=PROGRAM, within=max(question.deadline - now, 0.0))
         if (fault := unfit(question, now)) is not None:
             self._fail(turn, *fault)
@@ -162,23 +163,26 @@ class ClaudeGateway:
             failed = turn.failure(Cause.CIRCUIT_OPEN, self._fuse.sentence, Decimal(0), admission.retry_at)
             self._end(turn, Cause.CIRCUIT_OPEN, failed, Decimal(0))
             return
-        turn.talk = self._talks.take(turn.question)
-        if turn.talk is not None and admission.verdict == "probe":
-            self._fuse.probe(turn)
+        with within(turn.trace):  # what is at hand is the end of another
+            turn.talk = self._talks.take(turn.question)
+            if turn.talk is not None and admission.verdict == "probe":
+                self._fuse.probe(turn)
         self._go(turn)
 
     def _go(self, turn: Turn) -> None:
         """Reserve the dollars once there is a program, while that is cleared; ask when both are done."""
-        talk = turn.talk
-        if talk is None or talk.phase is Phase.OPENING or turn.asked_at is not None:
+        if (talk := turn.talk) is None or talk.phase is Phase.OPENING or turn.asked_at is not None:
             return
         if talk.account is None:
             self._fail(turn, Cause.AUTHENTICATION, NOT_SIGNED_IN)
             return
-        if turn.money == "none":
-            self._reserve(turn)
-        if turn.money != "reserved" or talk.phase is not Phase.READY:
-            return
+        with within(turn.trace):
+            if turn.money == "none":
+                self._reserve(turn)
+            if turn.money == "reserved" and talk.phase is Phase.READY:
+                self._ask(turn, talk)
+
+    def _ask(self, turn: Turn, talk: Talk) -> None:
         turn.asked_at = turn.heard_at = self._me.clock.monotonic()
         turn.anew = not talk.asked
         self._talks.ask(talk, self._here, turn.ends)
@@ -196,11 +200,10 @@ class ClaudeGateway:
 
     def _prepare(self, prepare: Prepare) -> None:
         reply_to, admission = prepare.reply_to, self._fuse.admits()
-        closed = self._till.closed(prepare.profile, self._me.clock.utc())
         if admission.verdict == "refused":
             cause, sentence = Cause.CIRCUIT_OPEN, self._fuse.sentence
             reply_to.tell(Failed(reply_to.about, "", cause, sentence, Decimal(0), admission.retry_at))
-        elif closed is not None:
+        elif (closed := self._till.closed(prepare.profile, self._me.clock.utc())) is not None:
             reply_to.tell(Failed(reply_to.about, "", Cause.BUDGET, closed, Decimal(0)))
         else:
             self._talks.prepare(prepare)
@@ -226,15 +229,13 @@ class ClaudeGateway:
     # What is heard
 
     def _hear(self, heard: Heard) -> None:
-        turn = self._turns.get(heard.turn)
-        if turn is not None:
+        if (turn := self._turns.get(heard.turn)) is not None:
             if turn.heard is None:
                 self._me.after(self._asking.silence, _Silence(heard.turn, begun=True))
-            turn.heard, turn.heard_at = heard, self._me.clock.monotonic()
+            turn.hear(heard, self._me.clock.monotonic())
             self._board.show(turn.question, heard)
 
-    def _listen(self, silence: _Silence) -> None:
-        turn = self._turns.get(silence.question)
+    def _listen(self, turn: Turn | None, silence: _Silence) -> None:
         if turn is not None and silence.begun == (turn.heard is not None):
             left, sentence = turn.silent_in(self._asking, self._me.clock.monotonic())
             if left > 0:
@@ -271,8 +272,9 @@ class ClaudeGateway:
         turn.ends.told = True  # whatever its program or its deadline has to say now, it has ended
         del self._turns[question.id]
         seconds = None if turn.asked_at is None else now - turn.asked_at
-        settled = questions.settle(question, spent, cause or "answered", seconds, self._me.clock.utc())
-        self._fuse.after(turn, cause, answer, settled, lambda rows: question.reply_to.tell(answer))
+        settled = questions.settle(question, spent, cause or "answered", seconds, self._me.clock.utc(), turn.used())
+        with within(turn.trace):  # a clock may have ended it, or a person
+            self._fuse.after(turn, cause, answer, settled, lambda rows: question.reply_to.tell(answer))
         self._board.show(question, turn.heard, ended=True)
 
     def _estimate(self, turn: Turn) -> Decimal:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from actors.claude.sessions import Fault, Said
-from messages.claude import Cause
+from messages.claude import Cause, Tokens
 
 if TYPE_CHECKING:
     from claude_agent_sdk import ResultMessage
@@ -58,12 +58,19 @@ def read(about: object, result: "ResultMessage", turn: Turn, cost: Decimal) -> S
     if cause is Cause.TOO_LONG and turn.follows:
         cause = Cause.CONVERSATION_FULL
     said = " ".join((result.result or "; ".join(result.errors or ()) or result.subtype).split())[:300]
+    tokens = used(result.usage or {})
     if cause is not None:
-        return Fault(about, cause, said, cost, turn.wait)
+        return Fault(about, cause, said, cost, turn.wait, tokens)
     if turn.structured and result.structured_output is None:
-        return Fault(about, Cause.NO_STRUCTURED_ANSWER, f"Claude answered in prose: {said}", cost)
+        return Fault(about, Cause.NO_STRUCTURED_ANSWER, f"Claude answered in prose: {said}", cost, tokens=tokens)
     value = json.dumps(result.structured_output) if turn.structured else None
-    return Said(about, "".join(turn.said) or result.result or "", value, cost, result.num_turns)
+    return Said(about, "".join(turn.said) or result.result or "", value, cost, result.num_turns, tokens)
+
+
+def used(usage: dict[str, Any]) -> Tokens:
+    """What the program reports of tokens, of all requests of the turn; 0 where it reports none."""
+    names = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+    return Tokens(*(max(0, int(usage.get(name) or 0)) for name in names))
 
 
 class NotASchema(Exception):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from actors.claude import outcomes
 from actors.claude.environment import environment
-from actors.claude.sessions import Cleared, Fault, Heard, Opened, Said
+from actors.claude.sessions import Cleared, Fault, Heard, Opened, Said, kinds
 from messages.addresses import Refused, ReplyTo
 from messages.claude import Cause, Profile
 from messages.values import UNIT
@@ -64,6 +64,10 @@ class Programs:
             if pid.isdecimal() and not Path(f"/proc/{pid}").exists() and Path("/proc/self").exists():
                 shutil.rmtree(left, ignore_errors=True)
 
+    def alive(self) -> dict[str, int]:
+        """See Sessions; a copy of a set is one step."""
+        return kinds(program.profile for program in self._living.copy())
+
     def end(self, within: float) -> bool:
         """Kill all, and wait until they have gone with all they had; whether they have. Only for an edge: it blocks."""
         self.reap()
@@ -88,7 +92,7 @@ class Program:
     """One program; see Session. It works in an empty directory of its own, which is removed with it."""
 
     def __init__(self, programs: Programs, profile: Profile, read: Reader) -> None:
-        self._programs, self._profile, self._read = programs, profile, read
+        self._programs, self.profile, self._read = programs, profile, read
         self._place = Path(tempfile.mkdtemp(prefix=f"{PLACE}{os.getpid()}-"))
         self._client: ClaudeSDKClient | None = None
         self._killed, self._opening, self._asked, self._spent = False, False, 0, Decimal(0)
@@ -151,8 +155,8 @@ class Program:
         )
 
         assert self._client is not None
-        mark, seen = str(uuid.uuid4()), outcomes.Turn(self._profile.schema is not None, self._asked > 0)
-        most = ENDLESS * (self._profile.thinking + self._profile.output)
+        mark, seen = str(uuid.uuid4()), outcomes.Turn(self.profile.schema is not None, self._asked > 0)
+        most = ENDLESS * (self.profile.thinking + self.profile.output)
         self._asked += 1
         await self._client.query(_verbatim(prompt, mark))
         async for message in self._client.receive_messages():
@@ -205,7 +209,7 @@ class Program:
         bundled = Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"
         empty = self._place / "empty"
         empty.mkdir()
-        profile = self._profile
+        profile = self.profile
         return ClaudeAgentOptions(
             tools=[],
             mcp_servers={"desk": self._server()} if profile.tools else {},
@@ -236,7 +240,7 @@ class Program:
     def _server(self) -> "McpSdkServerConfig":
         from actors.claude import tools  # they bring numpy, for the bars
 
-        return tools.server(self._profile.tools, self._read)
+        return tools.server(self.profile.tools, self._read)
 
     def _signal(self) -> None:
         """Kill it and whatever it has started; before its launcher has run there is nothing to kill yet."""

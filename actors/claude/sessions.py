@@ -1,12 +1,12 @@
 """What the gateway needs of a Claude program: the edge that the real one and a test's fake keep alike."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
 from messages.addresses import Refused, ReplyTo
-from messages.claude import Cause, Profile
+from messages.claude import NO_TOKENS, Cause, Profile, Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Said:
     value: str | None
     cost: Decimal
     turns: int
+    tokens: Tokens = NO_TOKENS
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Fault:
     sentence: str
     cost: Decimal | None = None
     retry_in: float | None = None
+    tokens: Tokens = NO_TOKENS
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +99,13 @@ class Sessions(Protocol):
     def reap(self) -> None:
         """Kill all there are."""
         ...
+
+    def alive(self) -> Mapping[str, int]:
+        """How many there are by kind: structured or prose; on anyone's thread."""
+        ...
+
+
+def kinds(profiles: Iterable[Profile]) -> dict[str, int]:
+    """How many of them are for structured answers, and how many for prose."""
+    structured = [profile.schema is not None for profile in profiles]
+    return {"structured": sum(structured), "prose": len(structured) - sum(structured)}

@@ -4,8 +4,8 @@ import secrets
 from dataclasses import dataclass
 
 from actors.console.access import Access
-from messages.addresses import Refused, ReplyTo
-from messages.tasks import Backup, NewTask, Submit, Submitted
+from actors.console.rounds import submit
+from messages.tasks import Backup, NewTask
 from messages.values import CorrelationId
 from storage import backups
 
@@ -22,9 +22,5 @@ def begin(access: Access) -> Begun:
     """Submit it. Raises DeskRefused."""
     name, correlation_id = backups.name_at(access.system.clock.utc()), CorrelationId(secrets.token_hex(16))
     task = NewTask(f"backup/{name}", "portfolio", Backup(name, access.backups), priority=8)
-
-    def make(reply_to: ReplyTo[Submitted | Refused]) -> Submit:
-        return Submit((task,), correlation_id, reply_to)
-
-    access.ask(Submitted, access.tasks, make)
+    submit(access, [task], correlation_id)
     return Begun(correlation_id, name)

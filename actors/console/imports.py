@@ -7,6 +7,7 @@ from typing import Final
 
 from actors.console.access import Access
 from actors.domain.holdings import LARGEST, HoldingsFile, parse
+from messages.correlation import Trace, within
 from messages.market import Resolve, Resolved
 from messages.trading import Holding, Import, Imported
 from messages.values import CorrelationId
@@ -31,8 +32,9 @@ def import_holdings(access: Access, text: str, origin: str) -> HoldingsFile:
         if line.name not in symbols:
             raise file.refuse(line, f"the price source has no {line.name}; write it as the source does")
     holdings = tuple(Holding(symbols[line.name], line.quantity, line.cost, line.acquired) for line in file.lines)
-    make = partial(Import, holdings, file.cash, origin, CorrelationId(secrets.token_hex(16)))
-    access.ask(Imported, access.trading, make)
+    correlation_id = CorrelationId(secrets.token_hex(16))
+    with within(Trace(correlation_id)):
+        access.ask(Imported, access.trading, partial(Import, holdings, file.cash, origin, correlation_id))
     return file
 
 

@@ -10,6 +10,7 @@ from actors.console import calendars
 from actors.console.access import Access
 from actors.console.asking import NOT_AGREED, Mode, prepare, profile, terms
 from messages.claude import Cause
+from messages.correlation import Trace, within
 from messages.errors import TroupeError
 from messages.market import Resolve, Resolved
 from messages.tasks import ComputeFacts, NewTask, Recommend, Reconcile, RefreshBars, Submit, Submitted, ValuePortfolio
@@ -154,7 +155,8 @@ def _done(access: Access, new: Sequence[NewTask], correlation_id: CorrelationId)
 
 def submit(access: Access, new: Sequence[NewTask], correlation_id: CorrelationId) -> None:
     """Have these tasks kept. Raises DeskRefused."""
-    access.ask(Submitted, access.tasks, lambda reply_to: Submit(tuple(new), correlation_id, reply_to))
+    with within(Trace(correlation_id)):
+        access.ask(Submitted, access.tasks, lambda reply_to: Submit(tuple(new), correlation_id, reply_to))
 
 
 def ended(rows: Sequence[TaskRow]) -> bool:

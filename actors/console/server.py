@@ -14,10 +14,23 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from actors.console import asking, backups, calendars, claude, queues, real_money, rounds, talking, trading, views
+from actors.console import (
+    asking,
+    backups,
+    calendars,
+    claude,
+    queues,
+    real_money,
+    rounds,
+    talking,
+    trace,
+    trading,
+    views,
+)
 from actors.console.access import Access, DeskFailed, DeskRefused
 from actors.console.asking import Mode
 from actors.console.encoding import encoded
+from actors.console.health import health
 from actors.console.imports import import_holdings
 from actors.console.rounds import Asked
 from actors.console.talking import Wanted
@@ -71,9 +84,18 @@ def application(access: Access, home: Home) -> Starlette:
         actors = tuple(
             views.ActorState(each.actor, each.state.value, each.waiting, each.cause) for each in access.system.observe()
         )
+        how = health(access, home.halted)
         market = calendars.market(access.read, access.calendar, access.system.clock.utc())
-        more = access.operations.held, market, access.real_money
-        return views.status(access.read, str(home.path), source, os.getpid(), actors, *more)
+        return views.status(
+            access.read, str(home.path), source, os.getpid(), actors, how, market=market, real_money=access.real_money
+        )
+
+    def asking_after(what: str) -> Callable[[Request], Any]:
+        def answer(request: Request, body: bytes) -> Response:
+            found = health(access, home.halted)
+            return _json(200 if getattr(found, what) else 503, found)
+
+        return _answering(answer)
 
     def list_tasks(request: Request, body: bytes) -> object:
         limit = request.query_params.get("limit", "20")
@@ -89,6 +111,9 @@ def application(access: Access, home: Home) -> Starlette:
 
     def why(request: Request, body: bytes) -> object:
         return views.why(access.read, request.path_params["id"], source)
+
+    def one_trace(request: Request, body: bytes) -> object:
+        return trace.trace(access.read, request.path_params["id"])
 
     def begin(request: Request, body: bytes) -> object:
         asked = msgspec.json.decode(body, type=_Begin)
@@ -154,6 +179,8 @@ def application(access: Access, home: Home) -> Starlette:
         exception_handlers={HTTPException: _unknown, Exception: _bug},
         routes=[
             Route("/status", _answering(status), methods=["GET"]),
+            Route("/healthz", asking_after("alive"), methods=["GET"]),
+            Route("/readyz", asking_after("ready"), methods=["GET"]),
             Route("/tasks", _answering(list_tasks), methods=["GET"]),
             Route("/tasks/{id}", _answering(one_task), methods=["GET"]),
             Route("/tasks/{of}/cancel", _answering(ordering("cancel")), methods=["POST"]),
@@ -168,6 +195,7 @@ def application(access: Access, home: Home) -> Starlette:
             Route("/mandate", _answering(give), methods=["POST"]),
             Route("/trading", _answering(set_state), methods=["POST"]),
             Route("/why/{id}", _answering(why), methods=["GET"]),
+            Route("/trace/{id}", _answering(one_trace), methods=["GET"]),
             Route("/rounds", _answering(begin), methods=["POST"]),
             Route("/terms", _answering(terms), methods=["GET"]),
             Route("/consent", _answering(consent), methods=["POST"]),
@@ -211,7 +239,8 @@ def _answering(handler: Callable[[Request, bytes], object]) -> Callable[[Request
 
     async def endpoint(request: Request) -> Response:
         try:
-            return _json(200, await run_in_threadpool(handler, request, await _body(request)))
+            answer = await run_in_threadpool(handler, request, await _body(request))
+            return answer if isinstance(answer, Response) else _json(200, answer)
         except (DeskFailed, DeskRefused) as error:
             later = isinstance(error, DeskFailed) or error.code in NOT_NOW
             return _json(503 if later else 422, {"error": str(error)})

@@ -13,6 +13,7 @@ from actors.domain import profiles
 from actors.kernel.edges import Promise
 from messages.addresses import Refused
 from messages.claude import Answered, Cancel, Failed, Progress, Purpose, Question, Watch
+from messages.correlation import Trace, within
 from messages.errors import TroupeError
 from messages.values import CorrelationId
 
@@ -67,10 +68,11 @@ def ask(access: Access, wanted: Wanted) -> Generator[Step | Reply]:
     deadline = clock.monotonic() + access.asking.answer_within
     profile = profiles.assistant(access.asking)
     purpose: Purpose = "question" if wanted.talk is None else "chat"
-    about = wanted.talk or secrets.token_hex(16)
-    access.claude.tell(
-        Question(id_, profile, wanted.text, purpose, CorrelationId(about), deadline, answered, conversation=wanted.talk)
-    )
+    about = CorrelationId(wanted.talk or secrets.token_hex(16))
+    with within(Trace(about)):
+        access.claude.tell(
+            Question(id_, profile, wanted.text, purpose, about, deadline, answered, conversation=wanted.talk)
+        )
     try:
         after, ended, step = 0, False, Step("", "")
         while not ended and not answered.future.done():

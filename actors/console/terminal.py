@@ -250,6 +250,10 @@ def print_status(status: Status) -> None:
         line(f"Market: {described(status.market)}")
     if status.held:
         line(f"Nothing is committed, and trading is HALTED, until this is mended: {status.held}")
+    if (health := status.health) is not None:
+        line("Ready." if health.ready else f"Not ready: {'; '.join(health.reasons)}")
+        for note in health.notes:
+            line(f"Note: {note}")
     table = grid("", "queue", "tasks")
     for queue in status.queues:
         counts = ", ".join(f"{count} {state}" for state, count in queue.tasks.items())

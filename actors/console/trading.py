@@ -11,6 +11,7 @@ from actors.console.views import SHORTEST, NotFound, Why, why
 from actors.domain import mandates as allowing
 from actors.domain.mandates import BadMandate, Mandate
 from messages.broker import Execution, Side
+from messages.correlation import Trace, within
 from messages.errors import TroupeError
 from messages.trading import (
     Amend,
@@ -104,17 +105,18 @@ class Trading:
 
 def say(access: Access, what: What, of: str, reason: str = "") -> Said:
     """Approve, reject or cancel an order; the beginning of its id is enough. Raises NotFound, DeskRefused."""
-    id_ = find(access.read, of).id
-    match what:
-        case "approve":
-            calendars.refresh(access)
-            return access.ask(Said, access.trading, partial(Approve, id_))
-        case "reject":
-            if not reason.strip():
-                raise NoReason(f"order {id_}: a rejection needs its reason; write it behind --reason")
-            return access.ask(Said, access.trading, partial(Reject, id_, reason.strip()))
-        case "cancel":
-            return access.ask(Said, access.trading, partial(Withdraw, id_))
+    order = find(access.read, of)
+    with within(Trace(order.correlation_id)):
+        match what:
+            case "approve":
+                calendars.refresh(access)
+                return access.ask(Said, access.trading, partial(Approve, order.id))
+            case "reject":
+                if not reason.strip():
+                    raise NoReason(f"order {order.id}: a rejection needs its reason; write it behind --reason")
+                return access.ask(Said, access.trading, partial(Reject, order.id, reason.strip()))
+            case "cancel":
+                return access.ask(Said, access.trading, partial(Withdraw, order.id))
 
 
 def amend(access: Access, of: str, prices: Prices) -> Said:

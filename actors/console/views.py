@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from actors.console.calendars import Market
+from actors.console.health import Health
 from actors.console.report import Recommendation, recommendation
 from messages.errors import TroupeError
 from messages.research import Inquiry
@@ -41,7 +42,7 @@ class QueueState:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A desk at a glance; `pid` and `actors` only of one that runs. `held` says why nothing is committed, if so.
+    """A desk at a glance; `pid`, `actors` and `health` only of one that runs. `held` says why nothing is committed.
 
     `market` is how it is at the exchange, None on sample prices; `real_money` is the account whose money is traded,
     where it is not paper.
@@ -53,6 +54,7 @@ class Status:
     queues: tuple[QueueState, ...]
     actors: tuple[ActorState, ...]
     held: str | None = None
+    health: Health | None = None
     market: Market | None = None
     real_money: str | None = None
 
@@ -81,7 +83,7 @@ def status(
     source: str,
     pid: int | None = None,
     actors: tuple[ActorState, ...] = (),
-    held: str | None = None,
+    health: Health | None = None,
     market: Market | None = None,
     real_money: str | None = None,
 ) -> Status:
@@ -92,7 +94,8 @@ def status(
     for (queue, state), count in counts.items():
         queues.setdefault(queue, {})[state] = count
     states = (QueueState(each, queues.get(each, {}), each in paused) for each in sorted({*queues, *paused}))
-    return Status(home, source, pid, tuple(states), actors, held, market, real_money)
+    held = None if health is None else health.held
+    return Status(home, source, pid, tuple(states), actors, held, health, market, real_money)
 
 
 def why(read: Reader, id_: str, source: str) -> Why:

@@ -66,7 +66,7 @@ class Cell(Runner):
         try:
             if post.owner is None:
                 if self._actor is None:
-                    self._keep(post)
+                    (self._bury if self.state is State.DOWN else self.mailbox.kept.append)(post)
                 else:
                     self.measured(self._actor, post)
                     if (reply_to := request(post.message)) is not None and not reply_to.told:
@@ -82,12 +82,6 @@ class Cell(Runner):
         except BaseException as error:  # SystemExit too is a crash of this actor, and of it alone
             self.crash(error, post)
 
-    def _keep(self, post: Post) -> None:
-        if self.state is State.DOWN:
-            self._bury(post)
-        else:
-            self.mailbox.kept.append(post)
-
     def _owe(self, *asked: ReplyTo[Any]) -> None:
         self._owed.extend(asked)
         if len(self._owed) > self._sweep_at:
@@ -96,7 +90,7 @@ class Cell(Runner):
 
     def take_waiting(self, kind: type[T], limit: int) -> list[T]:
         """See Me.take_waiting."""
-        taken = self.mailbox.take(kind, limit)
+        taken: list[T] = self.together(self.mailbox.take(kind, limit))
         self._owe(*filter(None, map(request, taken)))
         return taken
 
@@ -124,7 +118,7 @@ class Cell(Runner):
 
     def _become_ready(self) -> None:
         self._me = Me(self)
-        self._actor = self._build(self._me)
+        self._actor, self.incarnations = self._build(self._me), self.incarnations + 1
         Context().run(getattr(self._actor, "on_start", bool))
         self.state, self.cause, self.error, self.retry_at, self.mailbox.open = State.READY, "", None, 0, True
         if not self.ready.done():
@@ -139,7 +133,7 @@ class Cell(Runner):
         if retry_in is None:  # first of all, or whoever is refused now crashes too and is taken for the cause
             self.system.fail(f"{self.name} crashed: {self.cause}")
         self.end_incarnation("crashed", f"{self.name} crashed on it or while it held it: {self.cause}")
-        self.system.hooks.crashed(self.name, error, retry_in)
+        (Context() if post is None else post.context).run(self.system.hooks.crashed, self.name, error, retry_in)
         if retry_in in (None, RETRY):
             self._go_down(retry_in)
         else:

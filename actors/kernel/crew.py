@@ -31,7 +31,8 @@ class Member(Runner):
 
     def __init__(self, number: int, crew: Crew) -> None:
         super().__init__(f"{crew.name}-{number}", Share(crew.mailbox), crew.system)
-        self._crew, self._held, self._actor = crew, list[Any](), crew.build(self.take_waiting)
+        self._crew, self._held, self.incarnations = crew, list[Any](), 1
+        self._actor = crew.build(self.take_waiting)
 
     def handle(self, post: Post) -> None:
         """See Runner."""
@@ -44,8 +45,8 @@ class Member(Runner):
         except BaseException as error:
             self.refuse_held("crashed", f"{self.name} crashed on it or while it held it: {sentence(error)}")
             self.release(self._actor)
-            self._actor = self._crew.build(self.take_waiting)
-            self.system.hooks.crashed(self.name, error, 0.0)
+            self._actor, self.incarnations = self._crew.build(self.take_waiting), self.incarnations + 1
+            post.context.run(self.system.hooks.crashed, self.name, error, 0.0)
 
     def on_stop(self) -> None:
         """The end; pykka calls it in this thread."""
@@ -53,7 +54,8 @@ class Member(Runner):
 
     def take_waiting(self, limit: int) -> list[Any]:
         """Up to so many more messages, to be done together; no more than this member's share of what waits."""
-        taken = self._crew.mailbox.take(object, min(limit, self._crew.mailbox.qsize() // len(self._crew.ends)))
+        share = self._crew.mailbox.qsize() // len(self._crew.ends)
+        taken = self.together(self._crew.mailbox.take(object, min(limit, share)))
         self._held += taken
         return taken
 

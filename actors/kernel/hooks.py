@@ -1,10 +1,9 @@
 """What telemetry can see: histograms it reads when it likes, and calls for what is rare."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, Protocol
+from collections.abc import Iterable
+from typing import Any, Final, Protocol
 
-from actors.kernel.supervision import State
+from actors.kernel.mailbox import Post
 
 BOUNDS: Final = [10.0**-6 * 4**n for n in range(14)]
 """Upper bounds of the histograms' buckets in seconds: 1 µs to 67 s, and one bucket above."""
@@ -31,36 +30,32 @@ class Meters(dict[type[object], Meter]):
         return meter
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """One actor, seen from outside: what waits in its mailbox, and why it is not ready if it is not.
+class Spans(Protocol):
+    """Records the handling of messages that belong to a trace; called as Hooks are.
 
-    `meters` go on counting; their keys are the names of its threads, with which hooks are called, too.
+    The kernel asks only for those whose trace is not known to be left out.
     """
 
-    actor: str
-    state: State
-    waiting: int
-    cause: str
-    meters: Mapping[str, Meters]
+    def begin(self, opened: list[Any], actor: str, posts: Iterable[Post], /) -> None:
+        """These are handled from now on, together with what is opened already; what is recorded is added to that."""
 
-    @property
-    def running(self) -> bool:
-        """Whether it is ready."""
-        return self.state is State.READY
+    def end(self, opened: list[Any], /) -> None:
+        """All that is opened has been handled, or has raised what is being raised; nothing is opened any more."""
 
 
 class Hooks(Protocol):
     """Called on the thread where it happens; must neither block nor raise."""
 
+    @property
+    def spans(self) -> Spans | None:
+        """Who records traces, if anyone does."""
+        return None
+
     def crashed(self, actor: str, error: BaseException, retry_in: float | None, /) -> None:
         """An actor raised. None: it is not tried again."""
-        ...
 
     def dead_letter(self, actor: str, message: object, why: str, /) -> None:
         """A message will not be handled; if it was a request, its asker has been told."""
-        ...
 
     def hangs(self, actor: str, message: object, seconds: float, /) -> None:
         """A handler has been busy with this one message for so long. Said once a message."""
-        ...

@@ -29,8 +29,7 @@ class Return(ReplyTo[Any]):
 
     def send(self, answer: object, /) -> None:
         """Post it to the owner, whose mailbox always takes it."""
-        post = Post(answer, self._context, self._cell.system.clock.monotonic(), self._me, self)
-        self._cell.mailbox.put(post)
+        self._cell.mailbox.put(Post(answer, self._context, self._cell.system.clock.monotonic(), self._me, self))
 
     def close(self) -> bool:
         """Whether this was the first answer."""
@@ -62,11 +61,8 @@ class Me(Generic[M_contra]):
     def after(self, seconds: float, message: M_contra) -> None:
         """Be told this later, in a fresh context: it belongs to no trace. It is always taken."""
         cell, system = self._cell, self._cell.system
-
-        def post() -> None:
-            cell.mailbox.put(Post(message, Context(), system.clock.monotonic(), self))
-
-        system.scheduler.later(seconds, post)
+        put, now = cell.mailbox.put, system.clock.monotonic
+        system.scheduler.later(seconds, lambda: put(Post(message, Context(), now(), self)))
 
     def take_waiting(self, kind: type[T], limit: int) -> list[T]:
         """Up to so many more messages of this type that stand next in the mailbox, to be done together.

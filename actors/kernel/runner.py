@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect
+from collections.abc import Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pykka
@@ -13,6 +15,8 @@ from actors.kernel.edges import here
 from actors.kernel.hooks import BOUNDS, Meters
 from actors.kernel.mailbox import Mailbox, Post, Share
 from actors.kernel.me import Actor
+from actors.kernel.supervision import State
+from messages.correlation import TRACE
 
 if TYPE_CHECKING:
     from actors.kernel.system import System
@@ -21,20 +25,21 @@ IDLE: Final = float("inf")
 
 
 class Runner(pykka.ThreadingActor):
-    """Takes posts off its inbox, one after the other, and measures them."""
+    """Takes posts off its inbox, one after the other, and measures them.
+
+    `crashed` are the meters of messages whose handler raised; `incarnations` counts how often its actor was built.
+    """
 
     use_daemon_thread = True  # System.stop drains; what hangs must not keep the process alive
 
     def __init__(self, name: str, inbox: Mailbox | Share, system: System) -> None:
         super().__init__()
         self.actor_inbox: Any = inbox
-        self.name, self.inbox, self.system = name, inbox, system
-        self.meters, self.ended, self.began = Meters(), Future[None](), IDLE
-        self._monotonic = system.clock.monotonic
+        self.name, self.inbox, self.system, self.incarnations = name, inbox, system, 0
+        self.meters, self.crashed, self.ended, self.began = Meters(), Meters(), Future[None](), IDLE
+        self._monotonic, self._spans, self._opened = system.clock.monotonic, system.hooks.spans, list[Any]()
 
-    @staticmethod
-    def _create_actor_inbox() -> Mailbox:
-        return Mailbox()
+    _create_actor_inbox = staticmethod(Mailbox)
 
     def on_start(self) -> None:
         """Make the thread known by name, and keep it from waiting."""
@@ -53,17 +58,34 @@ class Runner(pykka.ThreadingActor):
 
     def measured(self, actor: Actor[Any], post: Post) -> None:
         """Let the actor handle it, in the sender's context, between two looks at the clock."""
-        self.began = began = self._monotonic()
+        self.began, spans, meters = (began := self._monotonic()), self._spans, self.crashed
+        if spans and (trace := post.context.get(TRACE)) and trace.sampled is not False:
+            spans.begin(self._opened, self.name, (post,))
         try:
             post.context.run(actor.on_receive, post.message)
+            meters = self.meters
         finally:
-            meter = self.meters[type(post.message)]
+            if spans and self._opened:
+                spans.end(self._opened)
+            meter = meters[type(post.message)]
             waited, ran = began - post.sent_at, self._monotonic() - began
             meter.waited[bisect(BOUNDS, waited)] += 1
             meter.ran[bisect(BOUNDS, ran)] += 1
             meter.waited_seconds += waited
             meter.ran_seconds += ran
             self.began = IDLE
+
+    def together(self, taken: list[Post]) -> list[Any]:
+        """The messages that are handled together with the one at hand."""
+        if self._spans:
+            self._spans.begin(self._opened, self.name, taken)
+        return [post.message for post in taken]
+
+    @property
+    def since(self) -> float:
+        """When the oldest message was sent that is not done, that at hand included; IDLE if there is none."""
+        began, kept = self.began, [post.sent_at for post in list(self.inbox.kept)[:1]]
+        return min(*kept, IDLE, IDLE if began == IDLE else getattr(self.inbox.current, "sent_at", 0.0) or began)
 
     def release(self, actor: Actor[Any] | None) -> None:
         """Let it release what it owns. If it cannot, that is said and takes nobody else down."""
@@ -107,3 +129,17 @@ class Runner(pykka.ThreadingActor):
             here.role = None
         if self.actor_stopped.is_set():
             self._actor_loop_teardown()
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One actor, seen from outside: what waits in its mailbox, and why it is not ready if it is not.
+
+    `threads` are what runs its messages, by the names with which hooks are called: their figures go on as they do.
+    """
+
+    actor: str
+    state: State
+    waiting: int
+    cause: str
+    threads: Mapping[str, Runner]

@@ -13,9 +13,9 @@ from typing import Any, Final, TypeVar
 from actors.kernel.cell import Cell
 from actors.kernel.crew import Build, Crew
 from actors.kernel.edges import Promise, refuse_to_wait
-from actors.kernel.hooks import Hooks, Observed
+from actors.kernel.hooks import Hooks
 from actors.kernel.me import Actor, Me
-from actors.kernel.runner import Runner
+from actors.kernel.runner import Observed, Runner
 from actors.kernel.scheduler import Scheduler, ThreadScheduler
 from actors.kernel.supervision import Policy
 from messages.addresses import Ref, Refused, ReplyTo, request
@@ -51,17 +51,11 @@ class System:
         self.hooks, self.publish, self.flush = hooks, publish, flush
         self.scheduler: Scheduler = scheduler or ThreadScheduler()
         self.clock, self.failed = self.scheduler.clock, Future[str]()
-        self.dead_letters, self.cells = Counter[tuple[str, str]](), list[Cell | Crew]()
+        self.dead_letters, self.cells, self._started = Counter[tuple[str, str]](), list[Cell | Crew](), 0
         self._counting, self._patience, self._reported = threading.Lock(), patience, dict[str, object]()
-        self._started = 0
 
     def add(
-        self,
-        ref: Ref[M],
-        build: Callable[[Me[M]], Actor[M]],
-        policy: Policy = Policy.REBUILD,
-        *,
-        capacity: int = 1_000,
+        self, ref: Ref[M], build: Callable[[Me[M]], Actor[M]], policy: Policy = Policy.REBUILD, *, capacity: int = 1_000
     ) -> None:
         """Say who lives at this address. `build` runs in the actor's own thread, for every incarnation."""
         cell = Cell(ref.name, build, policy, capacity, self)
@@ -136,9 +130,7 @@ class System:
     def observe(self) -> list[Observed]:
         """All actors, as they are."""
         return [
-            Observed(
-                cell.name, cell.state, len(cell.mailbox), cell.cause, {each.name: each.meters for each in cell.runners}
-            )
+            Observed(cell.name, cell.state, len(cell.mailbox), cell.cause, {each.name: each for each in cell.runners})
             for cell in self.cells
         ]
 
@@ -158,7 +150,7 @@ class System:
             post, busy = runner.inbox.current, self.clock.monotonic() - runner.began
             if post is not None and busy > self._patience and self._reported.get(runner.name) is not post:
                 self._reported[runner.name] = post
-                self.hooks.hangs(runner.name, post.message, busy)
+                post.context.copy().run(self.hooks.hangs, runner.name, post.message, busy)
 
     def stop_cell(self, cell: Cell | Crew, seconds: float) -> bool:
         """Have it handle what waits and stop; whether it did in time."""

@@ -35,6 +35,15 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracing:
+    """Which share of all traces is recorded, 0 to 1, and where it is sent; `endpoint` is for otlp."""
+
+    sample: float = 0.01
+    exporter: Literal["none", "console", "otlp"] = "none"
+    endpoint: str = "http://127.0.0.1:4318/v1/traces"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, checked. `folder` is absolute; `grace` is in seconds, `keep_tasks` in days.
 
@@ -51,12 +60,16 @@ class Settings:
     memory_mb: int = 1024
     cluster: Cluster | None = None
     metrics_port: int = 9464
+    metrics_required: bool = True
     keep_tasks: int = 90
     claude: Asking = field(default_factory=Asking)
     backups: int = 7
     trading: TradingTerms = field(default_factory=TradingTerms)
     risk: Limits = field(default_factory=Limits)
     calendar: str | None = None
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    tracing: Tracing = field(default_factory=Tracing)
 
 
 def load(home: Home) -> Settings:

@@ -21,7 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from actors.domain.figures import plain
 from actors.settings.exchanges import NAMES
 from actors.settings.numbers import Number
-from actors.settings.reading import PREFIX, BadSettings, Cluster, Settings
+from actors.settings.reading import PREFIX, BadSettings, Cluster, Settings, Tracing
 from actors.settings.trading import ALSO_ASCENDING, Risk, Trading, limits, never_buys, not_real, terms
 from messages.claude import Asking
 from storage.home import Home
@@ -82,6 +82,23 @@ class _Tasks(BaseModel):
 class _Metrics(BaseModel):
     model_config = _STRICT
     port: Annotated[int, Field(ge=0, le=65535)] = 9464
+    required: bool = True
+
+
+class _Log(BaseModel):
+    model_config = _STRICT
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+_TRACING: Final = Tracing()
+
+
+class _Tracing(BaseModel):
+    model_config = _STRICT
+    sample: Annotated[float, Field(ge=0, le=1)] = _TRACING.sample
+    exporter: Literal["none", "console", "otlp"] = _TRACING.exporter
+    endpoint: Annotated[str, Field(pattern=r"^https?://[^\s/@]+(/\S*)?$")] = _TRACING.endpoint
 
 
 class _Backups(BaseModel):
@@ -151,6 +168,8 @@ class _Sections(BaseModel):
     workers: _Workers = _Workers()
     tasks: _Tasks = _Tasks()
     metrics: _Metrics = _Metrics()
+    log: _Log = _Log()
+    tracing: _Tracing = _Tracing()
     backups: _Backups = _Backups()
     claude: _Claude = _Claude()
     trading: Trading = Trading()
@@ -205,6 +224,10 @@ def checked(written: dict[str, Any], variables: Mapping[str, str], home: Home) -
         cluster=_cluster(schema.workers, home, variables),
         keep_tasks=schema.tasks.keep_days,
         metrics_port=schema.metrics.port,
+        metrics_required=schema.metrics.required,
+        log_format=schema.log.format,
+        log_level=schema.log.level,
+        tracing=Tracing(**dict(schema.tracing)),
         backups=schema.backups.keep,
         claude=Asking(**dict(schema.claude)),
         trading=terms(schema.trading),

@@ -8,9 +8,11 @@ from actors.kernel.me import Me
 from actors.tasks.hands import Hands
 from actors.tasks.line import Item, Line, Writing
 from actors.tasks.ordering import DAY, decide, next_due, old, refuse
-from actors.tasks.terms import SOON, Terms, after_refusal
+from actors.tasks.terms import SOON, Out, Terms, after_refusal
+from actors.tasks.times import Times
 from messages import database, tasks
 from messages.addresses import Ref, Refused, ReplyTo
+from messages.correlation import Trace, shared, within
 from messages.database import Committed, Write
 from messages.tasks import CancelTask, Done, Drain, Drained, Finished, Lease, Order, Progressed, Run, Submit, Submitted
 from storage import task_orders as orders
@@ -47,16 +49,6 @@ class _Prune:
     """Do away with what has ended long ago."""
 
 
-@dataclass(slots=True)
-class _Out:
-    """A task that is leased: on which terms, by which kind of hand, and when its progress was written last."""
-
-    run: Run
-    terms: Terms
-    kind: int
-    noted: float = float("-inf")
-
-
 Message = tasks.Message | _Wake | _Again | _Prune
 
 
@@ -77,16 +69,15 @@ class TaskCoordinator:
         hands: tuple[int, int],
         chance: Callable[[], float],
         keep_days: int,
+        times: Times | None = None,
     ) -> None:
         self._me, self._writer, self._work, self._read = me, writer, work, read
         self._chance, self._keep_days = chance, keep_days
-        self._hands = Hands(hands)
-        self._leased = dict[Lease, _Out]()
-        self._given_up = set[Lease]()  # cancelled, so that the one answer that still comes is nobody's
-        self._paused = set[str]()
-        self._line = Line[Order | _Prune](self._decided)
+        self._hands, self._times = Hands(hands), times or Times()
+        self._leased, self._line = dict[Lease, Out](), Line[Order | _Prune](self._decided)
+        # Given up is what was cancelled, so that the one answer that still comes is nobody's.
+        self._given_up, self._paused, self._full = set[Lease](), set[str](), False
         self._writing: Writing | None = None
-        self._full = False
         self._wake: int | None = None
         self._drain: ReplyTo[Drained | Refused] | None = None
 
@@ -143,23 +134,26 @@ class TaskCoordinator:
             self._want(Item(submit=submit, kept=kept, frees=frees))
 
     def _finish(self, finished: Finished) -> None:
-        if (out := self._end(finished.lease)) is not None:
+        if (out := self._end(finished.lease, "done")) is not None:
             about, now = out.run.correlation_id, self._now()
             self._want(Item(finished=finished, kept=tuple(queues.keep(t, about, now) for t in finished.follow_ups)))
 
     def _give_back(self, lease: Lease, refused: Refused) -> None:
         if (out := self._end(lease)) is not None:
-            statements, due = after_refusal(out.terms, lease, refused, self._now(), self._chance)
+            outcome, statements, due = after_refusal(out.terms, lease, refused, self._now(), self._chance)
+            self._times.ended(lease, outcome, self._now())
             self._wake_at(due)
             self._want(Item(statements))
 
-    def _end(self, lease: Lease) -> _Out | None:
+    def _end(self, lease: Lease, outcome: str | None = None) -> Out | None:
         """Its hand is free. None where a person has cancelled it."""
         if lease in self._given_up:
             self._given_up.remove(lease)
             return None
         out = self._leased.pop(lease)
         self._hands.end(out.kind)
+        if outcome is not None:
+            self._times.ended(lease, outcome, self._now())
         return out
 
     def _ripen(self, due: int) -> None:
@@ -171,8 +165,7 @@ class TaskCoordinator:
         out, now = self._leased.get(told.lease), self._me.clock.monotonic()
         if out is not None and now >= out.noted + NOTED and told.share == told.share:  # not a number is no share
             out.noted = now
-            share = min(max(told.share, 0.0), 1.0)
-            self._want(Item((queues.note(told.lease, share),), frees=False))
+            self._want(Item((queues.note(told.lease, min(max(told.share, 0.0), 1.0)),), frees=False))
 
     # What goes to the writer
 
@@ -199,10 +192,10 @@ class TaskCoordinator:
     def _send(self, items: tuple[Item, ...]) -> None:
         if any(item.frees for item in items):
             self._hands.look_again()
-        claims = [] if self._drain else self._hands.take(self._paused)
-        self._writing = writing = Writing(items, tuple(claims))
-        reply_to = self._me.reply_to(writing, of=self._writer, within=COMMIT_WITHIN)
-        self._writer.tell(Write(writing.statements(self._now()), reply_to))
+        self._writing = writing = Writing(items, () if self._drain else tuple(self._hands.take(self._paused)))
+        with within(shared(item.trace for item in items)):
+            reply_to = self._me.reply_to(writing, of=self._writer, within=COMMIT_WITHIN)
+            self._writer.tell(Write(writing.statements(self._now()), reply_to))
 
     # What comes back
 
@@ -218,17 +211,18 @@ class TaskCoordinator:
                 item.submit.reply_to.tell(Submitted(item.submit.correlation_id))
         for out in started:
             if out.run.lease in self._leased:  # or else a person has just cancelled it
-                out.terms.ref.tell(out.run)
+                with within(Trace(out.run.correlation_id)):
+                    out.terms.ref.tell(out.run)
 
-    def _claimed(self, writing: Writing, rows: tuple[tuple[database.Row, ...], ...]) -> list[_Out]:
-        started, returned = list[_Out](), rows[len(rows) - len(writing.claims) :]
+    def _claimed(self, writing: Writing, rows: tuple[tuple[database.Row, ...], ...]) -> list[Out]:
+        started, returned = list[Out](), rows[len(rows) - len(writing.claims) :]
         for claim, each in zip(writing.claims, returned, strict=True):
             found = queues.claimed(each, claim.turns)
             self._hands.filled(claim, found)
             started += self._leases(found, claim.kind)
         return started
 
-    def _leases(self, found: Iterable[queues.Claimed], kind: int) -> Iterable[_Out]:
+    def _leases(self, found: Iterable[queues.Claimed], kind: int) -> Iterable[Out]:
         for task in found:
             try:
                 work = decode_work(task.type, task.version, task.payload)
@@ -237,9 +231,10 @@ class TaskCoordinator:
                 self._line.add(Item(queues.bury(task.lease, str(error), self._now())))
                 continue
             terms = self._work[type(work)]
-            reply_to = self._me.reply_to(task.lease, of=terms.ref, within=terms.within)
-            out = _Out(Run(task.lease, work, task.correlation_id, reply_to), terms, kind)
-            self._leased[task.lease] = out
+            with within(Trace(task.correlation_id)):
+                reply_to = self._me.reply_to(task.lease, of=terms.ref, within=terms.within)
+            self._leased[task.lease] = out = Out(Run(task.lease, work, task.correlation_id, reply_to), terms, kind)
+            self._times.leased(task, self._now())
             yield out
 
     def _refused(self, writing: Writing, refused: Refused) -> None:
@@ -258,9 +253,8 @@ class TaskCoordinator:
     def _not_kept(self, item: Item, sentence: str) -> None:
         """One alone was refused, so it is its own fault."""
         if item.submit is not None:
-            item.submit.reply_to.refuse(
-                "invalid", f"these tasks cannot be kept: {queues.why_not(self._read, item.kept, sentence)}"
-            )
+            why = queues.why_not(self._read, item.kept, sentence)
+            item.submit.reply_to.refuse("invalid", f"these tasks cannot be kept: {why}")
         elif item.finished is not None:
             why = f"statement: its effects cannot be kept ({sentence})"
             self._line.put_back([Item(queues.bury(item.finished.lease, why, self._now()))])
@@ -300,7 +294,7 @@ class TaskCoordinator:
             self._line.order(order)
             return None
         out = self._leased[lease]
-        self._end(lease)
+        self._end(lease, "cancelled")
         self._given_up.add(lease)
 
         def stop() -> None:

@@ -2,10 +2,11 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
 from actors.tasks.hands import Claim
+from messages.correlation import TRACE, Trace
 from messages.database import Statement
 from messages.tasks import Finished, Submit
 from storage import tasks as queues
@@ -25,6 +26,7 @@ class Item:
     finished: Finished | None = None
     then: Callable[[], None] | None = None
     frees: bool = True
+    trace: Trace | None = field(default_factory=TRACE.get)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

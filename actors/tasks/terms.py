@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from actors.tasks.times import Outcome
 from messages.addresses import Ref, Refused
 from messages.database import Statement
 from messages.tasks import GiveUp, Lease, Run
@@ -33,15 +34,25 @@ class Terms:
     gives_up: Ref[GiveUp] | None = None
 
 
+@dataclass(slots=True)
+class Out:
+    """A task that is leased: on which terms, by which kind of hand, and when its progress was written last."""
+
+    run: Run
+    terms: Terms
+    kind: int
+    noted: float = float("-inf")
+
+
 def after_refusal(
     terms: Terms, lease: Lease, refused: Refused, now: int, chance: Callable[[], float]
-) -> tuple[tuple[Statement, ...], int | None]:
+) -> tuple[Outcome, tuple[Statement, ...], int | None]:
     """Gated, to be tried again, or dead; and when it is due again, UTC in microseconds, unless it is dead."""
     why = f"{refused.code}: {refused.sentence}"
     if refused.retry_at is not None or refused.code in NO_FAULT:
         due = max(refused.retry_at or 0, now + round(SOON * 1e6))  # who is down may be asked again before it is back
-        return queues.gate(lease, due, why), due
+        return "gated", queues.gate(lease, due, why), due
     if refused.code in FINAL or lease.attempt >= terms.attempts:
-        return queues.bury(lease, why, now), None
+        return "dead", queues.bury(lease, why, now), None
     due = now + round(terms.back_off * 2.0 ** (lease.attempt - 1) * (1.0 + chance()) * 1e6)
-    return queues.retry(lease, due, why), due
+    return "retried", queues.retry(lease, due, why), due

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from actors.workers.jobs import JOBS, Job, Known
 from actors.workers.places import IMPOSSIBLE, UNAVAILABLE, Failed, Here, Outcome, Place, failure
+from messages.correlation import Trace, within
 from messages.tasks import Finished, Run, Work
 from storage.connections import NotNow
 
@@ -83,9 +84,10 @@ class Worker:
             run.reply_to.refuse(failed.code, failed.why)
             return
         sentence, again = f"{type(run.work).__name__}: {failed.why}", None
-        if failed.code == UNAVAILABLE:
-            _log.warning("task %d waits: %s", run.lease.task, failed.why)
-            again = self._utc() + round(AGAIN * 1e6)
-        else:
-            _log.error("task %d, attempt %d: %s\n%s", run.lease.task, run.lease.attempt, failed.why, failed.stack)
+        with within(Trace(run.correlation_id)):  # it may have been taken together with others
+            if failed.code == UNAVAILABLE:
+                _log.warning("task %d waits: %s", run.lease.task, failed.why)
+                again = self._utc() + round(AGAIN * 1e6)
+            else:
+                _log.error("task %d, attempt %d: %s\n%s", run.lease.task, run.lease.attempt, failed.why, failed.stack)
         run.reply_to.refuse(failed.code, sentence, again)

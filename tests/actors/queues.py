@@ -151,8 +151,8 @@ class Queues:
 
     def writes(self) -> int:
         """How many writes the writer was sent so far."""
-        [meters] = self.system.observe()[0].meters.values()
-        return sum(meters[Write].ran)
+        [thread] = self.system.observe()[0].threads.values()
+        return sum(thread.meters[Write].ran)
 
     def drain(self) -> Probe[Drained | Refused]:
         """Ask for the end; the probe hears when nothing is in flight."""

@@ -41,8 +41,8 @@ def test_a_stopped_desk_has_settled_what_was_in_flight(home: Home) -> None:
 
     desk.stop()
 
-    [meters] = desk.system.observe()[1].meters.values()
-    assert Drain in meters
+    [thread] = desk.system.observe()[1].threads.values()
+    assert Drain in thread.meters
     assert {row.state for row in desk.tasks()} <= {"done", "queued", "blocked"}
     assert home.database.with_name("desk.sqlite3-wal").stat().st_size == 0
 

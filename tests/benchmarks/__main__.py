@@ -18,6 +18,7 @@ from tests.benchmarks import (
     queue,
     readers,
     start,
+    telemetry,
     trading,
     valuation,
     workers,
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "valuation": valuation.VALUATION,
     "trading": trading.TRADING,
     "halting": halting.HALTING,
+    "telemetry": telemetry.TELEMETRY,
 }
 SMALL: dict[str, Benchmark] = {
     "facts": facts.SMALL,

@@ -5,7 +5,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -55,6 +55,9 @@ class Noted:
 
     def reap(self) -> None:
         self.inner.reap()
+
+    def alive(self) -> Mapping[str, int]:
+        return self.inner.alive()
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)

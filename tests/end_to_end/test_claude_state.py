@@ -14,6 +14,8 @@ from tests.telemetry.scraping import Scrape
 
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
+MODEL = "claude-sonnet-5"
+
 
 @pytest.fixture
 def asking(sample: Place, claude_api: Stub) -> Place:
@@ -137,12 +139,16 @@ def test_metrics_of_a_desk_that_serves_say_what_was_asked_and_go_on_after_a_rest
 
     ((cost,),) = asking.rows("SELECT sum(cost) FROM claude_questions")
     for each in (first, second):
-        assert each("claude_queries_total", outcome="answered") == 5
-        assert each("claude_query_duration_seconds_count") == 5
-        assert each("claude_cost_usd_total") == pytest.approx(cost / 1e9)
-        assert each("claude_breaker_state", state="closed") == 1
+        about = {"purpose": "recommendation", "model": MODEL}
+        assert each("claude_queries_total", **about, outcome="answered") == 5
+        assert each("claude_query_duration_seconds_count", **about, outcome="answered") == 5
+        assert each("claude_query_wait_seconds_count", purpose="recommendation") == 5
+        assert each("gen_ai_client_operation_time_to_first_chunk_seconds_count", gen_ai_request_model=MODEL) == 5
+        assert each("gen_ai_client_inference_usage_output_tokens_total", gen_ai_request_model=MODEL) > 0
+        assert each("claude_cost_usd_total", **about) == pytest.approx(cost / 1e9)
+        assert each("claude_circuit_state", state="closed") == 1
         assert each("claude_abstain_ratio") == 0.2
-        assert each("bus_events_total", event="claude.BreakerChanged", actor="console", outcome="told") == 0
+        assert each("event_bus_delivered_total", event="claude.BreakerChanged", subscriber="console") == 0
         assert each("claude_grounding_false_accept_ratio") == 0
 
 

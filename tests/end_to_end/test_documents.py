@@ -108,14 +108,14 @@ def test_every_metric_is_described_with_its_attributes() -> None:
     }
     known = {each for each in vars(instruments).values() if isinstance(each, instruments.Instrument)}
 
-    assert described == {prometheus(each): set(each.attributes) for each in known}
+    assert described == {prometheus(each): {name.replace(".", "_") for name in each.attributes} for each in known}
 
 
 def prometheus(instrument: instruments.Instrument) -> str:
     """The name that Prometheus sees."""
-    seconds = "_seconds" if instrument.unit == "s" else ""
+    unit = {"s": "_seconds", "By": "_bytes"}.get(instrument.unit, "")
     total = "_total" if isinstance(instrument, instruments.Counter) else ""
-    return instrument.name.replace(".", "_") + seconds + total
+    return instrument.name.replace(".", "_") + unit + total
 
 
 def test_every_command_and_option_is_described() -> None:

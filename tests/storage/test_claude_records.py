@@ -3,7 +3,7 @@
 import hashlib
 from decimal import Decimal
 
-from storage import breaker, consents, prompts
+from storage import breaker, consents, metrics, prompts
 from storage.breaker import BreakerRow
 from storage.connections import Reader
 from storage.consents import ConsentRow
@@ -20,12 +20,12 @@ def test_the_newest_state_is_the_one_the_breaker_is_in(connection: WriteConnecti
 
 
 def test_only_changes_of_its_state_are_transitions(connection: WriteConnection, read: Reader) -> None:
-    assert breaker.counts(read) == {"closed": 0, "open": 0, "half_open": 0}
+    assert metrics.entered(read) == {"closed": 0, "open": 0, "half_open": 0}
     states: list[breaker.State] = ["closed", "closed", "open", "open", "half_open", "open", "half_open", "closed"]
 
     connection.commit([[breaker.insert(state, 1, "", "", 0, at)] for at, state in enumerate(states)])
 
-    assert breaker.counts(read) == {"closed": 1, "open": 2, "half_open": 2}
+    assert metrics.entered(read) == {"closed": 1, "open": 2, "half_open": 2}
 
 
 def test_the_last_consent_is_what_holds(connection: WriteConnection, read: Reader) -> None:

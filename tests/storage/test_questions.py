@@ -181,18 +181,6 @@ def test_the_cost_is_divided_by_purpose_model_and_symbol(connection: WriteConnec
     )
 
 
-def test_totals_count_outcomes_seconds_and_dollars_of_all_that_ended(connection: WriteConnection, read: Reader) -> None:
-    assert questions.totals(read, (1.0, 2.0)) == questions.Totals({}, (0, 0, 0), 0.0, Decimal(0))
-    returned(connection, *(reserve(question(id_), "0.1") for id_ in "abcdef"))
-    returned(connection, settle("a", "0.01", seconds=0.0), settle("b", "0.02", seconds=1.0))
-    returned(connection, settle("c", "0.03", seconds=1.5), settle("d", "0.04", Cause.SERVER, seconds=2.5))
-    connection.commit([[questions.settle(question("e"), Decimal(0), Cause.CANCELLED, None, NOW)]])
-
-    assert questions.totals(read, (1.0, 2.0)) == questions.Totals(
-        {"answered": 3, "server": 1, "cancelled": 1}, (2, 1, 1), 5.0, Decimal("0.1")
-    )
-
-
 @pytest.fixture(scope="module")
 def old_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return Home(tmp_path_factory.mktemp("questions"))

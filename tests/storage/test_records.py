@@ -90,7 +90,6 @@ def test_claudes_decisions_are_counted_and_those_without_a_view_by_the_code_of_t
 ) -> None:
     assert decisions.views(read) == Views(0, {})
     assert decisions.views(read).abstain_rate is None
-    assert decisions.last(read) == 0
 
     by_claude = replace(BUY, analyst="claude"), replace(ABSTAIN, analyst="claude", cause="overloaded: try later")
     others = (
@@ -103,4 +102,3 @@ def test_claudes_decisions_are_counted_and_those_without_a_view_by_the_code_of_t
 
     assert decisions.views(read) == Views(4, {"overloaded": 2, "x": 1})
     assert decisions.views(read).abstain_rate == 0.75
-    assert decisions.last(read) == 6

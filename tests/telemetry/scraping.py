@@ -2,69 +2,23 @@
 
 import urllib.error
 import urllib.request
-from bisect import bisect_left
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
 from email.message import Message
-from typing import TypeVar
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from actors.kernel.hooks import BOUNDS
 from actors.kernel.system import System
 from messages.addresses import Ref
-from storage.questions import Totals
-from telemetry.exporter import Exporter
+from telemetry.exporter import HANGS, Exporter, Page
 from telemetry.hooks import CountingHooks
-from telemetry.sources import Claude, Log, Sources
+from telemetry.instruments import Histogram, Instrument
+from telemetry.sources import Points, Sources, Tallies
 from tests.actors.kernel.counter import Counter as CounterActor
 from tests.actors.kernel.counter import CounterMessage
 
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-T = TypeVar("T")
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
-
-
-@dataclass
-class Asked:
-    """What was asked of Claude, to be changed by a test; `broken` is raised by whatever reads it."""
-
-    outcomes: dict[str, int] = field(default_factory=dict[str, int])
-    times: Counter[float] = field(default_factory=Counter[float])
-    dollars: Decimal = Decimal(0)
-    state: str = "closed"
-    transitions: dict[str, int] = field(default_factory=dict[str, int])
-    misjudged: tuple[float, float] = (0.0, 0.0)
-    abstained: float = 0.0
-    broken: Exception | None = None
-
-    @property
-    def claude(self) -> Claude:
-        """As a source."""
-
-        def whole(value: T) -> T:
-            if self.broken is not None:
-                raise self.broken
-            return value
-
-        return Claude(
-            lambda bounds: whole(self._totals(bounds)),
-            lambda: whole(self.state),
-            lambda: whole(self.transitions.items()),
-            lambda: whole(self.misjudged),
-            lambda: whole(self.abstained),
-        )
-
-    def _totals(self, bounds: Sequence[float]) -> Totals:
-        buckets = [0] * (len(bounds) + 1)
-        for seconds, count in self.times.items():
-            buckets[bisect_left(bounds, seconds)] += count
-        return Totals(self.outcomes, tuple(buckets), sum(self.times.elements()), self.dollars)
-
-
-QUIET = Log(lambda: 17, lambda: 0.25, lambda: False)
 
 
 class Watched:
@@ -72,18 +26,19 @@ class Watched:
 
     def __init__(
         self,
-        queue_depth: Callable[[], Mapping[str, int]] = lambda: {"analysis": 2, "data": 0},
+        numbers: Mapping[Instrument, Callable[[], Points]] | None = None,
+        histograms: Mapping[Histogram, Callable[[], Tallies]] | None = None,
+        *,
         bounds: Sequence[float] = BOUNDS,
-        claude: Claude | None = None,
-        events: Callable[[], Mapping[tuple[str, str, str], int]] = Counter[tuple[str, str, str]],
-        log: Log = QUIET,
+        hangs: float = HANGS,
+        pages: Mapping[str, Page] | None = None,
     ) -> None:
-        self.hooks, self.operations = CountingHooks(), Counter[tuple[str, str, str]]()
+        self.hooks = CountingHooks()
         self.system, self.counter = System(hooks=self.hooks), Ref[CounterMessage]("counter")
         self.system.add(self.counter, CounterActor, capacity=4)
-        seen = self.system.observe, bounds, self.hooks, self.system.dead_letters
-        self.sources = Sources(*seen, events, self.operations, queue_depth, claude or Asked().claude, log)
-        self.exporter = Exporter(self.sources)
+        actors = self.system.observe, self.system.clock.monotonic, bounds, self.hooks, self.system.dead_letters
+        self.sources = Sources(*actors, numbers or {}, histograms or {})
+        self.exporter = Exporter(self.sources, {"service.instance.id": "one"}, pages, hangs)
 
     def start(self) -> None:
         self.system.start()

@@ -7,8 +7,9 @@ from urllib.error import URLError
 
 import pytest
 
-from actors.kernel.hooks import BOUNDS
-from telemetry.exporter import PortTaken
+from telemetry.exporter import Page, PortTaken
+from telemetry.instruments import COMMIT_DURATION, QUEUE_DEPTH
+from telemetry.sources import Points, Tallies
 from tests.actors.kernel.counter import Add
 from tests.telemetry.scraping import Scrape, Watched
 
@@ -18,7 +19,7 @@ def test_metrics_are_answered_at_their_path_as_prometheus_text_without_a_redirec
 
     assert status == 200
     assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert "queue_depth" in Scrape(text).names
+    assert "actor_running" in Scrape(text).names
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics/", "/metrics2", "/favicon.ico"])
@@ -40,39 +41,38 @@ def test_a_taken_port_is_named_with_its_setting(watched: Watched) -> None:
 
     assert str(caught.value) == (
         f"127.0.0.1:{port}: metrics cannot be served there (Address already in use); "
-        "set [metrics] port in desk.toml; 0 turns them off"
+        "set [metrics] port in desk.toml, 0 turns them off, or required = false to start without them"
     )
 
 
 def test_two_exporters_in_one_process_know_nothing_of_each_other(watched: Watched) -> None:
-    other = Watched()
+    other = Watched({QUEUE_DEPTH: lambda: [(("data",), 1)]})
     other.start()
-    other.operations["insert", "tasks", "done"] += 1
     theirs, ours = other.scrape(), watched.scrape()
     other.end()
 
-    assert theirs("db_operations_total", operation="insert", table="tasks", outcome="done") == 1
-    assert ours("db_operations_total", operation="", table="", outcome="") == 0
+    assert theirs("queue_depth", queue="data") == 1
+    assert "queue_depth" not in ours.names
 
 
-class Meeting(list[float]):
-    """Bounds at which two scrapes meet, if they can: OpenTelemetry's own lock is open again where these are read."""
+class Meeting:
+    """Where two scrapes meet, if they can: OpenTelemetry's own lock is open again where histograms are read."""
 
     def __init__(self) -> None:
-        super().__init__(BOUNDS)
         self.barrier, self.met = threading.Barrier(2, timeout=0.2), False
 
-    def __len__(self) -> int:
+    def __call__(self) -> Tallies:
         with suppress(threading.BrokenBarrierError):
             self.barrier.wait()
             self.met = True
-        return super().__len__()
+        return []
 
 
 def test_scrapes_at_the_same_time_never_meet_and_each_gets_everything_once() -> None:
-    bounds, scrapes = Meeting(), list[Scrape]()
-    watched = Watched(bounds=bounds)
+    meeting, scrapes = Meeting(), list[Scrape]()
+    watched = Watched(None, {COMMIT_DURATION: meeting})
     watched.start()
+    whole = len(watched.scrape().names)
 
     threads = [threading.Thread(target=lambda: scrapes.append(watched.scrape())) for _ in range(4)]
     for thread in threads:
@@ -81,8 +81,57 @@ def test_scrapes_at_the_same_time_never_meet_and_each_gets_everything_once() -> 
         thread.join(20)
     watched.end()
 
-    assert not bounds.met
-    assert [len(scrape.names) for scrape in scrapes] == [21] * 4
+    assert not meeting.met
+    assert [len(scrape.names) for scrape in scrapes] == [whole] * 4
+
+
+def test_a_scrape_that_hangs_is_named_to_the_next_one_and_keeps_no_other_page_from_being_answered() -> None:
+    opened, entered = threading.Event(), threading.Event()
+
+    def hang() -> Points:
+        entered.set()
+        assert opened.wait(10)
+        return [(("data",), 1)]
+
+    pages: dict[str, Page] = {"/healthz": lambda: (200, "application/json", b"{}")}
+    watched = Watched({QUEUE_DEPTH: hang}, hangs=0.0, pages=pages)
+    watched.start()
+    first = threading.Thread(target=watched.scrape)
+    first.start()
+    assert entered.wait(10)
+    second, alive = watched.get("/metrics"), watched.get("/healthz")
+    opened.set()
+    first.join(10)
+    third = watched.scrape()
+    watched.end()
+
+    assert (second[0], second[2]) == (503, "the scrape before this one hangs, in queue.depth\n")
+    assert alive[0] == 200
+    assert third("queue_depth", queue="data") == 1
+
+
+def test_a_desk_ends_though_a_scrape_hangs() -> None:
+    opened, entered = threading.Event(), threading.Event()
+
+    def hang() -> Points:
+        entered.set()
+        assert opened.wait(10)
+        return []
+
+    watched = Watched({QUEUE_DEPTH: hang})
+    watched.start()
+    scraping = threading.Thread(target=lambda: watched.get("/metrics"))
+    scraping.start()
+    assert entered.wait(10)
+
+    ended = threading.Thread(target=watched.end)
+    ended.start()
+    ended.join(5)
+    over = not ended.is_alive()
+    opened.set()
+    scraping.join(10)
+
+    assert over
 
 
 def test_scraping_goes_on_while_messages_come_and_while_the_system_stops(watched: Watched) -> None:
@@ -149,7 +198,7 @@ def test_after_a_close_nobody_answers_and_the_port_can_be_had_again() -> None:
 def test_a_scrape_that_fails_is_logged_and_the_next_one_is_answered(caplog: pytest.LogCaptureFixture) -> None:
     watched = Watched()
     watched.start()
-    meters = watched.system.observe()[0].meters["counter"]
+    meters = watched.system.observe()[0].threads["counter"].meters
     meters[Add].ran.append(0)
 
     with pytest.raises((URLError, ConnectionError)):

@@ -97,8 +97,8 @@ class Desk:
 
     def commits(self) -> int:
         """How often the writer was busy with a batch."""
-        [meters] = self.system.observe()[0].meters.values()
-        return sum(meters[Write].ran)
+        [thread] = self.system.observe()[0].threads.values()
+        return sum(thread.meters[Write].ran)
 
     # What it is told
 

@@ -8,7 +8,9 @@ import msgspec
 import pytest
 
 from actors.console.access import DeskFailed, DeskRefused
+from actors.console.encoding import encoded
 from actors.console.server import LARGEST, application
+from actors.console.trace import trace
 from messages.addresses import Refused
 from storage.home import Home
 from tests.desks import StagedDesk
@@ -50,6 +52,20 @@ async def _exchange(app: Any, method: str, target: str, body: bytes, errors: lis
     return start["status"], msgspec.json.decode(b"".join(part["body"] for part in parts))
 
 
+def test_whether_it_is_alive_and_ready_is_said_with_the_reasons(call: Call, desk: StagedDesk) -> None:
+    well = call("GET", "/healthz"), call("GET", "/readyz")
+    desk.desk.operations.held = "the disk is full"
+    held = call("GET", "/healthz")[0], call("GET", "/readyz")
+    status = call("GET", "/status")[1]
+    desk.desk.operations.held = None
+
+    assert [code for code, _ in well] == [200, 200]
+    assert held[0] == 200
+    assert (held[1][0], held[1][1]["reasons"]) == (503, ["nothing is committed: the disk is full"])
+    assert status["held"] == "the disk is full"
+    assert status["health"]["ready"] is False
+
+
 @pytest.mark.parametrize(
     ("method", "target", "status", "sentence"),
     [
@@ -57,6 +73,7 @@ async def _exchange(app: Any, method: str, target: str, body: bytes, errors: lis
         ("GET", "/why", 404, "GET /why: Not Found"),
         ("GET", "/rounds", 405, "GET /rounds: Method Not Allowed"),
         ("DELETE", "/tasks", 405, "DELETE /tasks: Method Not Allowed"),
+        ("GET", "/trace", 404, "GET /trace: Not Found"),
         ("GET", "/why/zzzz", 422, "why zzzz: is not the id of a recommendation; `run.py once` prints their ids"),
     ],
 )
@@ -143,6 +160,13 @@ def test_a_bug_is_said_in_json_and_goes_to_the_log(call: Call, monkeypatch: pyte
         500, {"error": "POST /rounds: ZeroDivisionError('by none'); the stack is in desk.log"}
     )  # fmt: skip
     assert [repr(error) for error in errors] == ["ZeroDivisionError('by none')"]
+
+
+def test_a_trace_is_the_same_as_the_command_shows(call: Call, desk: StagedDesk) -> None:
+    desk.import_text("symbol,quantity,cost\nAAPL,10,100\n")
+    [(about,)] = desk.read.rows(tuple[str], "SELECT correlation_id FROM ledger_transactions")
+
+    assert call("GET", f"/trace/{about}") == (200, msgspec.json.decode(encoded(trace(desk.read, about))))
 
 
 def test_a_queue_is_paused_seen_so_and_resumed(call: Call) -> None:

@@ -1,5 +1,6 @@
 """What the kernel shows of its actors to telemetry."""
 
+from actors.kernel.supervision import State
 from actors.kernel.testing import Probe, TestSystem
 from messages.addresses import Ref, Refused
 from tests.actors.kernel.counter import Add, Counter, CounterMessage, Crash, Divide
@@ -15,13 +16,13 @@ def test_each_actor_shows_whether_it_runs_what_waits_and_its_meters() -> None:
     system.settle()
     after = system.observe()
 
-    assert [(seen.actor, seen.running) for seen in before] == [("counter", False)]
-    assert [(seen.actor, seen.running, seen.waiting) for seen in waiting] == [("counter", True, 1)]
+    assert [(seen.actor, seen.state) for seen in before] == [("counter", State.STARTING)]
+    assert [(seen.actor, seen.state, seen.waiting) for seen in waiting] == [("counter", State.READY, 1)]
     assert [seen.waiting for seen in after] == [0]
-    assert sum(after[0].meters["counter"][Add].ran) == 1
+    assert sum(after[0].threads["counter"].meters[Add].ran) == 1
     counter.tell(Crash())
     system.settle()
-    assert [seen.running for seen in system.observe()] == [False]
+    assert [seen.state for seen in system.observe()] == [State.REBUILDING]
     system.stop(grace=1)
 
 
@@ -40,6 +41,26 @@ def test_a_crew_is_one_whose_members_hooks_and_meters_go_by_the_same_names() -> 
     seen = system.observe()
     system.stop(grace=1)
 
-    assert [(one.actor, list(one.meters)) for one in seen] == [("crew", ["crew-1", "crew-2"])]
-    assert sum(sum(meters[Divide].ran) for meters in seen[0].meters.values()) == 5
-    assert {actor for actor, _, _ in system.recorder.crashes} <= set(seen[0].meters)
+    assert [(one.actor, list(one.threads)) for one in seen] == [("crew", ["crew-1", "crew-2"])]
+    assert sum(sum(each.crashed[Divide].ran) for each in seen[0].threads.values()) == 5
+    assert sum(each.incarnations for each in seen[0].threads.values()) == 7
+    assert {actor for actor, _, _ in system.recorder.crashes} <= set(seen[0].threads)
+
+
+def test_the_oldest_message_of_an_actor_that_is_not_ready_is_what_is_kept_for_it() -> None:
+    system, counter = TestSystem(), Ref[CounterMessage]("counter")
+    system.add(counter, Counter)
+    system.start()
+    system.advance(5)
+    counter.tell(Crash())
+    system.settle()
+    counter.tell(Add(1))
+    system.settle()
+
+    thread = system.observe()[0].threads["counter"]
+    kept = thread.since
+    system.advance(1)
+
+    assert kept == 5
+    assert (thread.since, thread.incarnations) == (float("inf"), 2)
+    system.stop(grace=1)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from actors.domain.orders import Limits
-from actors.settings.reading import BadSettings, Cluster, Settings, load
+from actors.settings.reading import BadSettings, Cluster, Settings, Tracing, load
 from actors.settings.schema import checked
 from messages.claude import Asking
 from messages.trading import TradingTerms
@@ -64,6 +64,7 @@ def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
         keep_days = 30
         [metrics]
         port = 0
+        required = false
         [claude]
         model = "claude-opus-5-5"
         max_usd_per_question = 0.1
@@ -81,6 +82,13 @@ def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
         thinking = 0
         output = 64000
 
+        [tracing]
+        sample = 1
+        exporter = "otlp"
+        endpoint = "https://collector.example/v1/traces"
+        [log]
+        format = "json"
+        level = "debug"
         [backups]
         keep = 3
         [trading]
@@ -130,8 +138,8 @@ def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
     )  # fmt: skip
 
     assert load(home) == Settings(
-        "EUR", 2.5, "csv", tmp_path, ("aapl", "IBM"), 64, 3, 100, cluster, 0, 30, claude, 3, terms, limits,
-        "XTSE",
+        "EUR", 2.5, "csv", tmp_path, ("aapl", "IBM"), 64, 3, 100, cluster, 0, False, 30, claude, 3, terms, limits,
+        "XTSE", "json", "debug", Tracing(1.0, "otlp", "https://collector.example/v1/traces"),
     )  # fmt: skip
 
 
@@ -258,7 +266,10 @@ def test_a_variable_goes_before_the_file_and_leaves_the_rest_of_its_section(
     assert (load(home).grace, load(home).currency, load(home).watch) == (30, "EUR", ("FB",))
 
 
-SECTIONS = "[desk], [market], [research], [workers], [tasks], [metrics], [backups], [claude], [trading], [risk]"
+SECTIONS = (
+    "[desk], [market], [research], [workers], [tasks], [metrics], [log], [tracing], [backups], [claude], [trading], "
+    "[risk]"
+)
 
 
 @pytest.mark.parametrize("written", ["", "[workers]\nthreads = 3"])

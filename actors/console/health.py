@@ -1,0 +1,120 @@
+"""How the desk is: a function over the kernel's snapshot and the database. It asks no actor, and so waits for none."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from actors.console.access import Access
+from messages.values import CorrelationId
+from storage import breaker, metrics, questions, states, tasks
+from storage.connections import DatabaseUnusable, Reader
+from storage.payloads import Undecodable
+
+STUCK: Final = 60.0
+"""Seconds after which a message that is not done says that its actor is not ready; a crew's jobs may take longer."""
+BEHIND: Final = 3_600.0
+"""Seconds after which a task that could run is worth a note."""
+NEARLY: Final = Decimal("0.1")
+"""The share of a budget below which what is left is worth a note."""
+NO_ROUND: Final = CorrelationId("")
+
+
+@dataclass(frozen=True, slots=True)
+class QueueHealth:
+    """Tasks of a queue that wait, and how many seconds ago the oldest was submitted that could run now."""
+
+    queue: str
+    waiting: int
+    oldest_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the database says: the breaker's state, dollars left, the state of trading, the session last valued."""
+
+    breaker: str
+    left_today_usd: Decimal
+    left_this_month_usd: Decimal
+    trading: str
+    queues: tuple[QueueHealth, ...]
+    valued_as_of: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Alive: it is not about to stop. Ready: work that comes in is done; `reasons` say why not.
+
+    `notes` say what else a person may want to look at. `oldest_seconds` is the age of the oldest message that is not
+    done, `stored` None where the database cannot be read.
+    """
+
+    alive: bool
+    ready: bool
+    reasons: tuple[str, ...]
+    notes: tuple[str, ...]
+    oldest_seconds: float
+    restarts: int
+    held: str | None
+    stored: Stored | None
+
+
+def health(access: Access, halted: Callable[[], str | None]) -> Health:
+    """How it is now; `halted` says why the file HALT, or that it cannot be looked for, stops trading."""
+    system, reasons, notes = access.system, list[str](), list[str]()
+    now, oldest, restarts = system.clock.monotonic(), 0.0, 0
+    if alive := not system.failed.done():
+        reasons += [f"nothing is committed: {access.operations.held}"] if access.operations.held else []
+    else:
+        reasons.append(f"the desk is stopping: {system.failed.result()}")
+    for seen in system.observe():
+        age = max(0.0, now - min(each.since for each in seen.threads.values()))
+        oldest, crew = max(oldest, age), seen.actor not in seen.threads
+        restarts += sum(each.incarnations for each in seen.threads.values()) - len(seen.threads)
+        if seen.state.value != "ready":
+            reasons.append(f"{seen.actor} is {seen.state.value}{f': {seen.cause}' if seen.cause else ''}")
+        elif age > STUCK and not crew:
+            reasons.append(f"{seen.actor} has not done a message for {age:.0f} s; {seen.waiting} wait")
+    try:
+        found = _stored(access, halted(), notes)
+    except (DatabaseUnusable, Undecodable) as error:
+        found = None
+        reasons.append(f"the database cannot be read: {error}")
+    held = access.operations.held
+    return Health(alive, not reasons, tuple(reasons), tuple(notes), oldest, restarts, held, found)
+
+
+def _stored(access: Access, halted: str | None, notes: list[str]) -> Stored:
+    now = access.system.clock.utc()
+    with access.read.snapshot() as at:
+        row, (state, why) = breaker.latest(at), states.state(at, access.broker)
+        spent, asking = questions.spent(at, NO_ROUND, *questions.starts(now)), access.asking
+        queues = _queues(at, now)
+        valued = metrics.valuation(at)
+    if row is not None and row.state != "closed":
+        notes.append(f"Claude is not asked for now ({row.cause}): {row.sentence}")
+    left = asking.max_usd_per_day - spent.day, asking.max_usd_per_month - spent.month
+    for name, rest, most in (
+        ("today", left[0], asking.max_usd_per_day),
+        ("this month", left[1], asking.max_usd_per_month),
+    ):
+        if rest < most * NEARLY:
+            notes.append(f"{max(rest, Decimal(0)):.2f} $ of {most:.2f} $ are left for Claude {name}")
+    if halted or why:
+        notes.append(f"trading is {'HALTED' if halted else state}: {halted or why}")
+    notes += [
+        f"{each.queue}: a task could run since {each.oldest_seconds:.0f} s"
+        for each in queues
+        if each.oldest_seconds > BEHIND
+    ]
+    return Stored(
+        "closed" if row is None else row.state, *left, "HALTED" if halted else str(state), queues,
+        None if valued is None else valued.as_of.isoformat(),
+    )  # fmt: skip
+
+
+def _queues(read: Reader, now: int) -> tuple[QueueHealth, ...]:
+    waiting, oldest = tasks.waiting(read), tasks.oldest(read)
+    return tuple(
+        QueueHealth(queue, waiting.get(queue, 0), max(0, now - oldest.get(queue, now)) / 1e6) for queue in tasks.QUEUES
+    )

@@ -1,0 +1,130 @@
+"""Traces of the real program, sent to a collector on loopback, to one that hangs, and to nobody."""
+
+import json
+import socket
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from signal import SIGTERM
+from time import monotonic
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.end_to_end.places import Place
+
+
+class Collector:
+    """Takes what is sent to it; names of spans by trace id."""
+
+    def __init__(self) -> None:
+        self.names = Counter[tuple[str, str]]()
+        owner = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                sent = ExportTraceServiceRequest()
+                sent.ParseFromString(self.rfile.read(int(self.headers["Content-Length"])))
+                for scope in (scope for each in sent.resource_spans for scope in each.scope_spans):
+                    owner.names.update((span.trace_id.hex(), span.name) for span in scope.spans)
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    made = Collector()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """Accepts, and never answers."""
+    with ExitStack() as open_:
+        server = open_.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+        def accept() -> None:
+            while True:
+                try:
+                    open_.enter_context(server.accept()[0])
+                except OSError:
+                    return
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield address(server)
+        server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def refusing() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return address(server)
+
+
+def address(server: socket.socket) -> str:
+    return f"http://127.0.0.1:{server.getsockname()[1]}/v1/traces"
+
+
+def to(endpoint: str) -> str:
+    return f'[tracing]\nsample = 1\nexporter = "otlp"\nendpoint = "{endpoint}"\n[trading]\nanalysts = ["rules"]\n'
+
+
+@pytest.mark.long
+def test_a_collector_gets_one_trace_of_a_round_whose_order_was_approved(sample: Place, collector: Collector) -> None:
+    sample.settings(to(address(collector.server.socket)))
+    program = sample.serve()
+    sample.once("--again")
+    order = sample.run("orders", "--json").json["orders"][0]
+
+    assert sample.run("approve", order["ticket"]["client_id"]).code == 0
+    program.send(SIGTERM)
+
+    assert program.wait().code == 0
+    names = {name for about, name in collector.names if about == order["correlation_id"]}
+    assert {
+        "tasks Submit", "database Write", "tasks waits for Finished", "research Run", "trading Run", "trading Approve",
+        "broker Send", "trading Executed",
+    } <= names  # fmt: skip
+    assert names & {"processes-1 Run", "processes-2 Run"}  # whose job was computed in a process
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("where", ["silent", "refusing"])
+def test_a_collector_that_hangs_or_is_not_there_is_not_waited_for(
+    sample: Place, where: str, request: pytest.FixtureRequest
+) -> None:
+    sample.settings(to(request.getfixturevalue(where)))
+    program = sample.serve()
+    sample.once("--again")
+
+    begun = monotonic()
+    program.send(SIGTERM)
+
+    ended = program.wait()
+    assert ended.code == 0
+    assert monotonic() - begun < 5.0
+    assert len(ended.lines) <= 1, ended
+
+
+def test_on_the_console_spans_are_json_on_standard_error(sample: Place) -> None:
+    sample.environment |= {"TROUPE_TRACING__EXPORTER": "console", "TROUPE_TRACING__SAMPLE": "1"}
+
+    ended = sample.run("once", "--again", "--json")
+
+    decoder, text, names = json.JSONDecoder(), ended.err[ended.err.index("{") :], set[str]()
+    while text:
+        span, end = decoder.raw_decode(text)
+        names.add(span["name"])
+        text = text[end:].lstrip()
+    assert ended.code == 0
+    assert "research Run" in names
