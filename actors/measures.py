@@ -34,7 +34,7 @@ from telemetry.instruments import Histogram, Instrument
 from telemetry.sources import Points, Sources, Tallies
 
 KINDS: Final = (
-    ("data", "refresh_bars"), ("portfolio", "value_portfolio"), ("portfolio", "reconcile"),
+    ("data", "refresh_bars"), ("data", "refresh_calendar"), ("portfolio", "value_portfolio"), ("portfolio", "reconcile"),
     ("portfolio", "stage_order"), ("portfolio", "backup"), ("analysis", "facts"), ("analysis", "recommendation"),
 )  # fmt: skip
 """Queues and types of tasks; each has its series from the start."""

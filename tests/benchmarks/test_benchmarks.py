@@ -35,7 +35,7 @@ def test_without_a_name_they_are_listed(capsys: pytest.CaptureFixture[str]) -> N
 
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
         "kernel", "start", "facts", "gateway", "gateway-faults", "writer", "readers", "queue", "workers", "claims",
-        "valuation", "trading", "telemetry",
+        "valuation", "trading", "halting", "telemetry",
     ]  # fmt: skip
 
 

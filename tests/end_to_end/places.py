@@ -1,5 +1,6 @@
 """A directory of a test's own, in which it runs the program as a person would, by processes."""
 
+import datetime as dt
 import gzip
 import json
 import os
@@ -199,3 +200,14 @@ def sample_lines(symbol: str) -> Iterator[list[str]]:
             name, *fields = line.rstrip("\n").split(",")
             if name == symbol:
                 yield fields
+
+
+def write_prices_until_today(place: Place, *symbols: str) -> None:
+    """The last of the sample prices as if they were of today and of the days before, each a session (UTC)."""
+    folder, today = place.home / "prices", dt.datetime.now(dt.UTC).date()
+    folder.mkdir()
+    for symbol in symbols:
+        rows = list(sample_lines(symbol))[-600:]
+        days = [today - dt.timedelta(days=before) for before in range(len(rows))][::-1]
+        lines = [",".join([str(day), *row[1:]]) for day, row in zip(days, rows, strict=True)]
+        (folder / f"{symbol}.csv").write_text("\n".join(["date,open,high,low,close,volume,adj_close", *lines]) + "\n")

@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from tests.end_to_end.places import Place, sample_lines
+from tests.end_to_end.places import Place, write_prices_until_today
 
 HOLDINGS = "symbol,quantity,cost\nAAPL,25,460\nMSFT,300,17.53\nCASH:USD,10000,1\n"
 
@@ -10,14 +10,8 @@ HOLDINGS = "symbol,quantity,cost\nAAPL,25,460\nMSFT,300,17.53\nCASH:USD,10000,1\
 def prepared(place: Place) -> Place:
     """Prices up to today of two symbols that the rules sell, at an exchange that is open each day of the year (UTC)."""
     place.settings('[market]\nsource = "csv"\ncalendar = "24/7"\n[trading]\nanalysts = ["rules"]\n')
-    folder, today = place.home / "prices", dt.datetime.now(dt.UTC).date()
-    folder.mkdir()
-    for symbol in ("AAPL", "MSFT"):
-        rows = list(sample_lines(symbol))[-600:]
-        days = [today - dt.timedelta(days=before) for before in range(len(rows))][::-1]
-        lines = [",".join([str(day), *row[1:]]) for day, row in zip(days, rows, strict=True)]
-        (folder / f"{symbol}.csv").write_text("\n".join(["date,open,high,low,close,volume,adj_close", *lines]) + "\n")
-    (folder / "symbols.csv").write_text("symbol,sector\nAAPL,Information Technology\n")
+    write_prices_until_today(place, "AAPL", "MSFT")
+    (place.home / "prices" / "symbols.csv").write_text("symbol,sector\nAAPL,Information Technology\n")
     (place.path / "mine.csv").write_text(HOLDINGS)
     assert place.run("import", "mine.csv").code == 0
     return place

@@ -11,7 +11,7 @@ import pytest
 
 from actors.claude import tools
 from actors.domain.real_money import VARIABLE, phrase
-from tests.end_to_end.places import RUN, Place, sample_lines
+from tests.end_to_end.places import RUN, Place, write_prices_until_today
 from tests.stub_alpaca.server import Stub
 
 NUMBER = "12345"
@@ -34,6 +34,7 @@ def real(place: Place, stub: Stub) -> Place:
     place.settings(
         f"""[market]
 source = "csv"
+calendar = "24/7"
 [trading]
 analysts = ["rules"]
 broker = "alpaca"
@@ -43,10 +44,7 @@ url_override = "{stub.account.url}"
 stream_override = "{stub.account.stream}"
 """
     )
-    folder = place.home / "prices"
-    folder.mkdir()
-    lines = "".join(f"{','.join(fields)}\n" for fields in sample_lines("AAPL"))
-    (folder / "AAPL.csv").write_text("date,open,high,low,close,volume,adj_close\n" + lines)
+    write_prices_until_today(place, "AAPL")
     (place.path / "mine.csv").write_text("symbol,quantity,cost\nAAPL,25,460\nCASH:USD,10000,1\n")
     return place
 
