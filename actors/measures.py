@@ -34,8 +34,9 @@ from telemetry.instruments import Histogram, Instrument
 from telemetry.sources import Points, Sources, Tallies
 
 KINDS: Final = (
-    ("data", "refresh_bars"), ("data", "refresh_calendar"), ("portfolio", "value_portfolio"), ("portfolio", "reconcile"),
-    ("portfolio", "stage_order"), ("portfolio", "backup"), ("analysis", "facts"), ("analysis", "recommendation"),
+    ("data", "refresh_bars"), ("data", "refresh_calendar"), ("portfolio", "value_portfolio"),
+    ("portfolio", "reconcile"), ("portfolio", "stage_order"), ("portfolio", "backup"), ("analysis", "facts"),
+    ("analysis", "recommendation"),
 )  # fmt: skip
 """Queues and types of tasks; each has its series from the start."""
 PURPOSES: Final[tuple[Purpose, ...]] = ("recommendation", "question", "chat")
