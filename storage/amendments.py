@@ -45,9 +45,10 @@ def open_ones(read: Reader) -> list[Amendment]:
     return [Amendment(ClientId(order), number, *map(_price, prices)) for order, number, *prices in rows]
 
 
-def by_number(read: Reader, order: ClientId, number: int) -> Amendment | None:
-    """This one of an order, whatever has become of it."""
-    sql = "SELECT limit_price, stop_price FROM trading_amendments WHERE order_id = ? AND number = ?"
+def given_up(read: Reader, order: ClientId, number: int) -> Amendment | None:
+    """This one of an order, if it was taken never to hold."""
+    sql = """SELECT limit_price, stop_price FROM trading_amendments
+        WHERE order_id = ? AND number = ? AND state = 'failed'"""
     rows = read.rows(tuple[int | None, int | None], sql, order, number)
     return next((Amendment(order, number, *map(_price, prices)) for prices in rows), None)
 

@@ -48,7 +48,9 @@ class Resolve:
 
 @dataclass(frozen=True, slots=True)
 class Pursue:
-    """See to it that what a halt asks for is done."""
+    """See to it that what a halt asks for is done; `in_time` where it is the one timer that says so again and again."""
+
+    in_time: bool = False
 
 
 class Account:
@@ -118,8 +120,8 @@ class Account:
         """Cancel what is not filled of it."""
         if order.is_here:
             seen = Seen(order.id, Stage.CANCELLED, order.filled)
-            why = "it was watched here, and is not any more"
-            self._books.move(order, OrderState.CANCELLED, why, partial(then, seen))
+            why, now = "it was watched here, and is not any more", self._me.clock.utc()
+            self._books.end(order, orders.move(order.id, OrderState.CANCELLED, why, now), partial(then, seen), refused)
             return
 
         def withdrawn(seen: Seen) -> None:
@@ -208,12 +210,11 @@ class Account:
             self._see_prices(order, seen.change)
 
     def _see_prices(self, order: Order, change: int) -> None:
-        """A change that nobody has heard of, or that was given up, was made after all."""
-        ticket, made = order.ticket, amendments.by_number(self._read, order.id, change)
-        if made is not None and (made.limit, made.stop) != (ticket.limit, ticket.stop):
-            why = f"change {change} was made at {order.broker}"
-            changed = replace(ticket, limit=made.limit, stop=made.stop)
-            self._books.write(orders.amend(order, changed, why, self._me.clock.utc()))
+        """A change that was given up was made after all. What holds already may have been adjusted by a split since."""
+        if (made := amendments.given_up(self._read, order.id, change)) is not None:
+            why, now = f"change {change} was made at {order.broker}", self._me.clock.utc()
+            changed = replace(order.ticket, limit=made.limit, stop=made.stop)
+            self._books.write((amendments.end(made, why, done=True), *orders.amend(order, changed, why, now)))
 
     def ask(
         self,

@@ -1,15 +1,17 @@
 """Splits and dividends of what is held on paper: booked once each, before anything that was executed in new shares."""
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Final
 
 from actors.domain import lots
 from actors.domain.actions import adjusted
-from messages.broker import Adjusted
+from messages.broker import Adjusted, ClientId
 from messages.database import Statement
 from messages.market import Action, ActionKind
+from messages.trading import Order, OrderState
 from messages.values import UNIT, CorrelationId, Symbol
 from storage import due as dues
 from storage import ledger, orders
@@ -57,10 +59,16 @@ def book(
         statements.append(dues.done(action, broker, now))
         if each.counts:
             statements += _booked(read, action, broker, now)
+    known, changes = dict[ClientId, Order](), defaultdict[ClientId, list[Action]](list)
     for change in changed:
-        for action in (each.action for each in due if _is_of(change, each.action)):
-            statements += _follow(read, change, action, now)
-    return tuple(statements)
+        if (order := orders.by_id(read, change.client_id)) is not None:
+            known[order.id] = order
+            changes[order.id] += [each.action for each in due if _is_of(change, each.action)]
+    for leg in orders.legs(read, {each.action.symbol for each in due}):
+        if leg.is_here:
+            known[leg.id] = leg
+            changes[leg.id] += [each.action for each in due if each.action.symbol == leg.ticket.symbol]
+    return (*statements, *(each for id_, of in changes.items() for each in follow(known[id_], of, now)))
 
 
 def _booked(read: Reader, action: Action, broker: str, now: int) -> Iterable[Statement]:
@@ -85,10 +93,13 @@ def _is_of(change: Adjusted, action: Action) -> bool:
     return (change.symbol, change.session, change.kind) == (action.symbol, action.session, action.kind)
 
 
-def _follow(read: Reader, change: Adjusted, action: Action, now: int) -> Iterable[Statement]:
-    """The same that the broker has made of it, by the same function."""
-    order = orders.by_id(read, change.client_id)
-    if order is None or isinstance(ticket := adjusted(order.ticket, order.filled, action), str):
-        return ()
-    what = f"{action.value:f}:{action.per:f}" if action.kind is ActionKind.SPLIT else f"of {action.value:f} a share"
-    return orders.adjust(order, ticket, f"{action.kind} {what} on {action.session}", now)
+def follow(order: Order, made: Iterable[Action], now: int) -> tuple[Statement, ...]:
+    """The same that the broker has made of it, by the same function. It knows nothing of what is watched here."""
+    ticket, why = order.ticket, list[str]()
+    for action in made:
+        if isinstance(changed := adjusted(ticket, order.filled, action), str):
+            return orders.move(order.id, OrderState.CANCELLED, changed, now) if order.is_here else ()
+        what = f"{action.value:f}:{action.per:f}" if action.kind is ActionKind.SPLIT else f"of {action.value:f} a share"
+        ticket = changed
+        why.append(f"{action.kind} {what} on {action.session}")
+    return orders.adjust(order, ticket, "; ".join(why), now) if why else ()

@@ -6,12 +6,14 @@ from decimal import Decimal
 from typing import Final
 
 from actors.domain.lots import split
+from actors.trading.actions import follow
 from messages.broker import Activity, Cause, View
 from messages.database import Statement
 from messages.errors import TroupeError
 from messages.lots import Lot
+from messages.market import Action, ActionKind
 from messages.values import CorrelationId, Symbol
-from storage import ledger
+from storage import ledger, orders
 from storage.connections import Reader
 
 UNASKED: Final = CorrelationId("0" * 32)
@@ -62,6 +64,10 @@ def book_splits(read: Reader, rows: Sequence[Activity], broker: str, now: int) -
         before = ledger.lots(read, broker, symbol)
         after = _after(symbol, before, sum((each.shares for each in own), Decimal(0)), own[0].id)
         statements += ledger.split(symbol, before, after, broker, own[0].session, UNASKED, now)
+        held, then = (sum((lot.quantity for lot in each), Decimal(0)) for each in (before, after))
+        action = Action(symbol, own[0].session, ActionKind.SPLIT, then, held)
+        for leg in orders.legs(read, {symbol}):
+            statements += follow(leg, [action], now) if leg.is_here else ()
     return tuple(statements)
 
 

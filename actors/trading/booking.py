@@ -29,7 +29,7 @@ class Booking:
 
     def __init__(self, me: Me[Any], books: Books, judge: Judge, read: Reader, halt: Callable[[str], None]) -> None:
         self._me, self._books, self._judge, self._read, self._halt = me, books, judge, read, halt
-        self._waiting, self._writing, self._alone, self.begun = list[Execution](), False, 0, 0
+        self._waiting, self._writing, self._alone, self._holds, self.begun = list[Execution](), False, 0, 0, 0
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -37,16 +37,16 @@ class Booking:
     @property
     def quiet(self) -> bool:
         """Whether all that it was told is on disk."""
-        return not self._writing and not self._waiting
+        return not (self._writing or self._holds or self._waiting)
 
     def hold(self) -> None:
         """Book nothing until `release`: what is written now comes before it."""
-        self._writing = True
+        self._holds += 1
         self.begun += 1
 
     def release(self) -> None:
         """Go on. A look that was asked for meanwhile has not seen what was written."""
-        self._writing = False
+        self._holds -= 1
         self.begun += 1
         self._next()
 
@@ -56,7 +56,7 @@ class Booking:
         self._next()
 
     def _next(self) -> None:
-        while self._waiting and not self._writing:
+        while self._waiting and not (self._writing or self._holds):
             self._book(self._take())
 
     def _take(self) -> dict[Symbol, Execution]:

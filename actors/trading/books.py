@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from actors.kernel.me import Me
@@ -58,17 +59,27 @@ class Books:
         reply_to: ReplyTo[Any] | None = None,
     ) -> None:
         """The same for one order, which is busy until it is on disk; whoever waits is told if it cannot be."""
+        self.end(order, statements, then, _lost if reply_to is None else partial(pass_on, reply_to))
+
+    def end(
+        self,
+        order: Order,
+        statements: tuple[Statement | Many, ...],
+        then: Callable[[], None],
+        refused: Callable[[Refused], None],
+    ) -> None:
+        """The same, and this is done if it cannot be."""
         self.busy[order.id] = order
 
         def kept(_: Returned) -> None:
             self.busy.pop(order.id, None)
             then()
 
-        def refused(why: Refused) -> None:
+        def not_kept(why: Refused) -> None:
             self.busy.pop(order.id, None)
-            pass_on(reply_to, why) if reply_to is not None else _lost(why)
+            refused(why)
 
-        self.write(statements, kept, refused)
+        self.write(statements, kept, not_kept)
 
     def move(
         self, order: Order, to: OrderState, why: str, then: Callable[[], None], reply_to: ReplyTo[Any] | None = None

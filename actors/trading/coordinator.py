@@ -131,8 +131,8 @@ class TradingCoordinator:
                 self._account.resolve_due(order)
             case ResolveAmendment(amendment):
                 self._amending.resolve(amendment)
-            case Pursue():
-                self._exits.pursue()
+            case Pursue(in_time):
+                self._exits.pursue(in_time=in_time)
             case _Tick():
                 self._tick()
             case _Glance():
@@ -221,7 +221,12 @@ class TradingCoordinator:
             )
 
     def _amend(self, asked: Amend) -> None:
-        if (order := self._find(asked.order, asked.reply_to, OrderState.WORKING)) is not None:
+        if (order := self._find(asked.order, asked.reply_to, OrderState.WORKING)) is None:
+            return
+        if (why := self._account.view.awaited()) is not None:
+            self._account.view.look(None)
+            asked.reply_to.refuse("gated", f"order {order.id}: {why}")
+        else:
             self._amending.intend(order, asked)
 
     def _find(self, id_: ClientId, reply_to: ReplyTo[Any], wanted: OrderState) -> Order | None:

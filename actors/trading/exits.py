@@ -13,7 +13,7 @@ from actors.trading.account import Account, Pursue
 from actors.trading.books import Books, Returned, WriteLost, pass_on
 from actors.trading.judging import Judge
 from messages.addresses import Refused, ReplyTo
-from messages.broker import Kind, Side, Ticket
+from messages.broker import ClientId, Kind, Seen, Side, Stage, Ticket
 from messages.database import Statement
 from messages.tasks import Run
 from messages.trading import HALT, Close, Held, Order, OrderState, Said, TradingState
@@ -23,6 +23,10 @@ from storage.connections import Reader
 
 PURSUE: Final = 1.0
 """Seconds between two looks at what a halt has asked for, until it is done."""
+WITHDRAW_AGAIN: Final = 10.0
+"""Seconds between two requests to cancel the same order."""
+LONGEST: Final = 12
+"""Times `reconcile_minutes` after which what ended unfilled is tried again at the latest."""
 AT_BROKER: Final = frozenset({OrderState.APPROVED, OrderState.WORKING})
 STOPPING: Final = "the desk stops, and trades again when it has started again"
 WHY: Final = {HALT: "trading is HALTED", "stop": "the stop was reached", "target": "the target was reached"}
@@ -40,6 +44,7 @@ class Exits:
         self._me, self._books, self._account, self._judge, self._read = me, books, account, judge, read
         self._pursuing = self._looking = self._file = self._stopping = False
         self._asked: ReplyTo[Said] | None = None
+        self._withdrawn = dict[ClientId, float]()
 
     def begin(self, then: Callable[[], None]) -> None:
         """At start: what was to be done before the desk stopped is over, done or not."""
@@ -99,9 +104,9 @@ class Exits:
         self._books.write(statements, lambda rows: self.enforce(), refused)
         self.enforce()
 
-    def pursue(self) -> None:
-        """It is time for another look."""
-        self._pursuing = False
+    def pursue(self, *, in_time: bool) -> None:
+        """See to it again; `in_time` if that was the one timer there is."""
+        self._pursuing = self._pursuing and not in_time
         self.enforce()
 
     def enforce(self) -> None:
@@ -109,6 +114,8 @@ class Exits:
         if self._is_over:
             return
         halted, halt = self._judge.is_halted, self._judge.closing()
+        if not halted:
+            self._withdrawn.clear()
         pending = selling = False
         for order in orders.open_orders(self._read):
             if order.state not in AT_BROKER or order.is_here or not (halted or order.flattens):
@@ -117,7 +124,7 @@ class Exits:
                 selling = True
                 continue
             pending = True
-            if order.state is OrderState.WORKING and order.id not in self._books.busy:
+            if order.state is OrderState.WORKING and order.id not in self._books.busy and self._is_time(order):
                 self._account.withdraw(order)
         if halt is not None and any(self._due(halt, self._taken())):
             pending = True
@@ -129,7 +136,15 @@ class Exits:
             self._asked = None
         elif (pending or self._asked is not None) and not self._pursuing:
             self._pursuing = True
-            self._me.after(PURSUE, Pursue())
+            self._me.after(PURSUE, Pursue(in_time=True))
+
+    def _is_time(self, order: Order) -> bool:
+        """Whether it was not asked a moment ago to have it cancelled: some brokers take their time."""
+        now = self._me.clock.monotonic()
+        if now < self._withdrawn.get(order.id, -WITHDRAW_AGAIN) + WITHDRAW_AGAIN:
+            return False
+        self._withdrawn[order.id] = now
+        return True
 
     def _told(self) -> str:
         halt, stays = self._judge.closing(), self._judge.untouched()
@@ -148,24 +163,32 @@ class Exits:
 
     def look(self, run: Run | None) -> None:
         """Compare the accounts; where they agree, positions are closed that are to be."""
-        self._account.view.look(run, partial(self._looked, self._taken()))
+        self._account.view.look(run, partial(self._looked, self._taken(), self._taken(legs=False)))
 
-    def _looked(self, taken: Collection[Symbol], agree: bool) -> None:
+    def _looked(self, taken: Collection[Symbol], ordered: Collection[Symbol], agree: bool) -> None:
         self._looking = False
         if not agree or self._is_over:
             return
-        under_way = {*taken, *self._taken()}
+        under_way, ordered = {*taken, *self._taken()}, {*ordered, *self._taken(legs=False)}
         if (halt := self._judge.closing()) is not None:
             about = CorrelationId(hashlib.sha256(halt.encode()).hexdigest()[:32])
             for held, tried in tuple(self._due(halt, under_way)):
                 side = Side.SELL if held.quantity > 0 else Side.BUY
                 self._exit((halt, about), held.symbol, side, abs(held.quantity), HALT, tried)
                 under_way.add(held.symbol)
-        self._watch(under_way)
+                ordered.add(held.symbol)
+        self._watch(ordered)
 
-    def _taken(self) -> set[Symbol]:
-        """The symbols of which an order may be at the broker, or is on its way to the disk."""
-        at_broker = (each for each in orders.open_orders(self._read) if each.state in AT_BROKER and not each.is_here)
+    def _taken(self, *, legs: bool = True) -> set[Symbol]:
+        """The symbols of which an order may be at the broker, or is on its way to the disk.
+
+        Without `legs`, what only protects another part of the position does not count.
+        """
+        at_broker = (
+            each
+            for each in orders.open_orders(self._read)
+            if each.state in AT_BROKER and not each.is_here and (legs or not each.is_leg)
+        )
         return {each.ticket.symbol for each in (*at_broker, *self._books.busy.values())}
 
     def _due(self, halt: str, taken: Collection[Symbol]) -> Iterator[tuple[Held, list[Order]]]:
@@ -183,7 +206,7 @@ class Exits:
 
     def _again(self, tried: Collection[Order]) -> bool:
         """Whether it is time to try once more what these have not done."""
-        wait = round(len(tried) * self._judge.reconcile_every * 1e6)
+        wait = round(min(len(tried), LONGEST) * self._judge.reconcile_every * 1e6)
         return self._me.clock.utc() >= max((each.staged_at for each in tried), default=-wait) + wait
 
     def _exit(
@@ -217,6 +240,10 @@ class Exits:
             if self._protect(pair, held.get(symbol, Decimal(0)), taken):
                 taken.add(symbol)
 
+    def _ended(self, seen: Seen) -> None:
+        if seen.stage is not Stage.WORKING:
+            self.look(None)
+
     def _protect(self, legs: list[Order], held: Decimal, taken: set[Symbol]) -> bool:
         """Of one position; whether there is an order now. What was reached once stays so until nothing is left."""
         leg = legs[0]
@@ -229,7 +256,7 @@ class Exits:
         if symbol in taken:
             entry = next((each for each in family if each.state is OrderState.WORKING and not each.is_leg), None)
             if by is not None and entry is not None and not entry.is_exit and entry.id not in self._books.busy:
-                self._account.withdraw(entry, lambda seen: self.look(None))  # no more of it is bought
+                self._account.withdraw(entry, self._ended)  # no more of it is bought
             return False
         sold = sum((each.filled for each in family if each.is_exit or each.is_leg), Decimal(0))
         left = min(max(each.ticket.quantity for each in legs) - sold, held if side is Side.SELL else -held)

@@ -327,9 +327,13 @@ def _lapsed(order: Order, given: KeptMandate | None, now: int) -> str | None:
         return "approval: it has expired"
     if order.mandate is None:
         return None
-    if given is None or given.hash != order.mandate or allowing.read(given.text, given.hash).expires_at <= now:
-        return f"approval: the mandate {order.mandate[:12]} that allowed it holds no more"
-    return None
+    try:
+        holds = (
+            given is not None and given.hash == order.mandate and now < allowing.read(given.text, given.hash).expires_at
+        )
+    except allowing.BadMandate as error:
+        return f"approval: {error}"
+    return None if holds else f"approval: the mandate {order.mandate[:12]} that allowed it holds no more"
 
 
 def _equity(market: Market, held: Iterable[Held], cash: Decimal) -> Decimal:

@@ -78,8 +78,11 @@ class Reconciling:
         quiet, first = booking.begun == looked.booked, moved.splits[0].session if moved.splits else None
         booking.add(each for each in view.executions if first is None or each.session < first)
         looked = replace(looked, booked=booking.begun if quiet else -1)
-        if moved.splits:
-            self._when_booked(looked, partial(self._split, looked, view, moved))
+        if moved.splits and booking.quiet:
+            self._split(looked, view, moved)
+            return
+        if moved.splits:  # by then another look may have booked them
+            self._when_booked(looked, partial(self.viewed, looked, view))
             return
         for seen in view.orders:
             self._account.see(seen.client_id, seen)

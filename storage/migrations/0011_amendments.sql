@@ -13,8 +13,8 @@ CREATE TABLE trading_amendments (
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX trading_amendments_open ON trading_amendments (order_id) WHERE state = 'intended';
 CREATE TRIGGER trading_amendments_end_once BEFORE UPDATE ON trading_amendments
-WHEN OLD.state <> 'intended' OR NEW.state = 'intended'
-BEGIN SELECT RAISE(ABORT, 'an amendment ends once'); END;
+WHEN NEW.state = 'intended' OR OLD.state = 'done' OR (OLD.state = 'failed' AND NEW.state = 'failed')
+BEGIN SELECT RAISE(ABORT, 'an amendment ends once, or was made after all'); END;
 CREATE TRIGGER trading_amendments_remain BEFORE DELETE ON trading_amendments
 BEGIN SELECT RAISE(ABORT, 'amendments are append-only'); END;
 
