@@ -28,6 +28,7 @@ from messages.research import Action as Call
 from messages.research import Decision
 from messages.tasks import Finished, Lease, Reconcile, Run, StageOrder
 from messages.trading import (
+    Amend,
     Approve,
     Holding,
     Import,
@@ -35,6 +36,7 @@ from messages.trading import (
     Order,
     OrderState,
     Said,
+    SetState,
     TradingState,
     TradingTerms,
 )
@@ -155,6 +157,20 @@ class Desk:
         self.ref.tell(Approve(id_, probe))
         self.system.settle()
         return probe.received[0]
+
+    def amend(self, id_: str, stop: Decimal) -> Said | Refused:
+        """Move a stop."""
+        probe = Probe[Said | Refused]()
+        self.ref.tell(Amend(ClientId(id_), None, stop, probe))
+        self.system.settle()
+        return probe.received[0]
+
+    def say(self, state: TradingState) -> None:
+        """Whether trading goes on."""
+        probe = Probe[Said | Refused]()
+        self.ref.tell(SetState("all", state, "so", probe))
+        self.system.settle()
+        assert isinstance(probe.received[0], Said), probe.received
 
     def tick(self) -> None:
         """The next of trading's own."""

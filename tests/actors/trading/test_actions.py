@@ -337,6 +337,34 @@ def test_the_legs_of_a_bracket_go_along_and_so_does_what_is_not_entered_yet(desk
     assert [desk.kept(f"{each}-sl").state for each in (id_, waits)] == [OrderState.FILLED] * 2
 
 
+def test_legs_that_are_watched_here_are_of_new_shares_too_and_nothing_is_sold(desk: Desk) -> None:
+    id_ = desk.order(ticket(BUY, "10", take_profit="120", stop_loss="80"))
+    desk.agree()
+    desk.say(TradingState.HALTED)
+    desk.system.advance(2)
+    desk.say(TradingState.ACTIVE)
+    desk.closes(*FLAT, 50.0, listed=(split("2:1", 5),))
+    desk.reconcile()
+    desk.tick()
+
+    stop, profit = (desk.kept(f"{id_}-{each}") for each in ("sl", "tp"))
+    assert [stop.is_here, stop.ticket.quantity, stop.ticket.stop] == [True, 20, 40]
+    assert [profit.is_here, profit.ticket.quantity, profit.ticket.limit] == [True, 20, 60]
+    assert desk.held() == 40
+
+
+def test_a_change_that_was_made_before_a_split_is_not_made_again_after_it(desk: Desk) -> None:
+    id_ = desk.order(ticket(BUY, "10", take_profit="120", stop_loss="80"))
+    desk.agree()
+    said = desk.amend(f"{id_}-sl", Decimal(90))
+    desk.closes(*FLAT, 50.0, listed=(split("2:1", 5),))
+    desk.agree()
+    desk.agree()
+
+    assert isinstance(said, Said), said
+    assert desk.kept(f"{id_}-sl").ticket.stop == 45
+
+
 def test_a_trailing_stop_trails_in_new_shares(desk: Desk) -> None:
     """The best price was 110, so it sells at 104; in new shares the best is 55, and it sells at 52."""
     id_ = desk.order(ticket(SELL, "10", Kind.TRAILING_STOP, trail="6"))

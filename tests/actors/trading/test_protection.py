@@ -1,13 +1,15 @@
 """Stops and targets that the broker cannot hold are watched here: each sells what it protects, once."""
 
 import random
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from actors.kernel.testing import Probe
 from messages.addresses import Refused
-from messages.broker import ClientId, Kind, Side, Stage, Ticket
+from messages.broker import ClientId, Kind, Seen, Side, Stage, Ticket
+from messages.database import Statement
 from messages.research import Action
 from messages.trading import Holding, Order, OrderState, Said, TradingState, Withdraw
 from messages.values import CorrelationId
@@ -280,3 +282,33 @@ def test_a_holding_that_was_there_before_is_not_sold_by_a_stop(home: Home) -> No
     [sale] = sales(desk, order)
 
     assert sale.ticket.quantity == order.ticket.quantity
+
+
+def test_a_stop_here_sells_its_part_though_another_part_is_protected_at_the_broker(home: Home) -> None:
+    desk, order = bought(home)
+    other = replace(order, decision="other", watched=False, ticket=replace(order.ticket, client_id=ClientId("e" * 24)))
+    held_there = Ticket(ClientId(f"{'e' * 24}-sl"), AAPL, Side.SELL, Decimal(5), Kind.STOP, stop=Decimal(10))
+    guard = replace(other, ticket=held_there, state=OrderState.WORKING, filled=Decimal(0))
+    desk.exchange.orders[guard.id] = Seen(guard.id, Stage.WORKING, Decimal(0))
+    desk.keep(*orders.insert(guard))
+    desk.prices(85.0)
+
+    desk.reconcile()
+
+    assert [sale.ticket.quantity for sale in sales(desk, order)] == [order.filled]
+
+
+def test_a_watched_leg_that_cannot_be_ended_for_want_of_room_is_free_again(home: Home) -> None:
+    desk, order = bought(home)
+    stop, probe = legs(desk, order)["sl"], Probe[Said | Refused]()
+    desk.keep(Statement("CREATE TRIGGER against BEFORE UPDATE ON trading_orders BEGIN SELECT RAISE(ABORT, 'no'); END"))
+    desk.ref.tell(Withdraw(stop.id, probe))
+    desk.system.settle()
+    desk.keep(Statement("DROP TRIGGER against"))
+    again = Probe[Said | Refused]()
+
+    desk.ref.tell(Withdraw(stop.id, again))
+    desk.system.settle()
+
+    assert [type(answer) for answer in probe.received] == [Refused]
+    assert [type(answer) for answer in again.received] == [Said]

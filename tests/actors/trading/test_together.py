@@ -8,7 +8,7 @@ from actors.domain import mandates as allowing
 from actors.domain.mandates import Mandate
 from actors.kernel.testing import Probe
 from messages.addresses import Refused
-from messages.broker import ClientId, Executed, Kind, Side, Ticket
+from messages.broker import Activity, Cause, ClientId, Executed, Kind, Side, Ticket
 from messages.database import Statement
 from messages.research import Action
 from messages.tasks import Finished, Lease, Reconcile, Run, StageOrder
@@ -16,6 +16,7 @@ from messages.trading import Holding, Import, Imported, Order, OrderState, Tradi
 from messages.values import CorrelationId, Symbol
 from storage import balance, ledger, mandates, orders, states
 from storage.home import Home
+from tests.actors.domain import making
 from tests.actors.trading.staged import AAPL, CASH, ROUND, Desk, Exchange
 
 IBM, MSFT, ORCL = Symbol("IBM"), Symbol("MSFT"), Symbol("ORCL")
@@ -181,3 +182,16 @@ def test_a_look_from_before_an_import_is_not_compared_with_the_books_after_it(ho
     assert isinstance(looked.received[0], Finished)
     assert isinstance(imported.received[0], Imported)
     assert states.state(desk.read, "paper") == (TradingState.ACTIVE, "")
+
+
+def test_what_a_broker_has_taken_and_two_fills_of_a_symbol_in_one_look_halt_nothing(desk: Desk) -> None:
+    [order] = working(desk, AAPL)
+    for part in (Decimal(3), Decimal(4), Decimal(5)):
+        desk.exchange.fill(order.id, part)
+    desk.exchange.move(Activity(Cause.FEE, "fee1", "FEE", None, Decimal(-1), Decimal(0), making.LAST, FAR))
+
+    desk.reconcile()
+    desk.reconcile()
+
+    assert states.state(desk.read, "paper") == (TradingState.ACTIVE, "")
+    desk.agree()
