@@ -14,7 +14,7 @@ from messages import broker
 from messages.addresses import Ref, Refused, ReplyTo
 from messages.broker import ClientId, Executed, LookUp, Seen, Send, Side, Stage
 from messages.trading import Order, OrderState, TradingState
-from storage import amendments, orders, states
+from storage import amendments, ledger, orders, states
 from storage.connections import Reader
 
 ANSWER_WITHIN: Final = 90.0
@@ -28,6 +28,7 @@ MEANS: Final = {
     Stage.REJECTED: OrderState.REFUSED,
 }  # fmt: skip
 """What a broker says of an order, in the words of here. That it is filled, its fills say."""
+ENDED_UNFILLED: Final = frozenset({Stage.CANCELLED, Stage.EXPIRED, Stage.REJECTED})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,9 +73,14 @@ class Account:
         Whoever halted trading while it went to the disk was earlier, and so was what sold the position meanwhile.
         """
         allowed = self._judge.state()[0] is TradingState.ACTIVE
-        surely = [order for order in those if allowed and order.ticket.side is Side.BUY]
+        sells = any(order.ticket.side is Side.SELL for order in those)
+        held = {each.symbol: each.quantity for each in ledger.held(self._read)} if allowed and sells else {}
+        surely, others = list[Order](), list[Order]()
+        for order in those:
+            is_there = order.ticket.side is Side.BUY or order.ticket.quantity <= held.get(order.ticket.symbol, 0)
+            (surely if allowed and is_there and not order.is_exit else others).append(order)
         self._send(surely)
-        if others := [order for order in those if order not in surely]:
+        if others:
             self._recheck(*others)
 
     def _send(self, those: Sequence[Order]) -> None:
@@ -194,7 +200,9 @@ class Account:
             self._later(order)
 
     def see(self, id_: ClientId, seen: Seen) -> None:
-        """The broker says how an order stands."""
+        """The broker says how an order stands. That it is filled its fills say, but for legs, which change in size."""
+        if seen.stage is Stage.FILLED and "-" not in id_:
+            return
         order, to = orders.by_id(self._read, id_), MEANS.get(seen.stage)
         if order is None or order.is_here or order.state in orders.ENDED:  # of what is watched here it knows nothing
             return
@@ -235,7 +243,11 @@ class Account:
         Of an order nothing is believed beside an execution that is none of it.
         """
         execution = executed.execution
-        parent, misfit = execution.client_id.rpartition("-")[0], self.booking.misfit(execution)
+        parent, has_ended = execution.client_id.rpartition("-")[0], executed.order.stage in ENDED_UNFILLED
+        if not (parent or has_ended):
+            self.booking.add([execution])
+            return
+        misfit = self.booking.misfit(execution)
         if misfit is not None and parent and orders.by_id(self._read, parent) is not None:
             self.view.look(None)
             return
