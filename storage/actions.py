@@ -39,6 +39,11 @@ def replace(read: Reader, symbol: Symbol, listed: Iterable[Listed]) -> tuple[Sta
     return (*statements, *gone)
 
 
+def are_there(read: Reader) -> bool:
+    """Whether any was ever told of."""
+    return bool(read.rows(tuple[int], "SELECT 1 FROM corporate_actions LIMIT 1"))
+
+
 def after(read: Reader, session: dt.date, symbol: Symbol | None = None) -> list[Action]:
     """Those of later sessions, of one symbol or of all, in their order; of one day and symbol the dividend first."""
     which = "symbol = ?2 AND session > ?1" if symbol is not None else "session > ?1 AND ?2 IS NULL"

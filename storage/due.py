@@ -34,7 +34,7 @@ def due(read: Reader, broker: str, symbol: Symbol | None = None) -> tuple[Due, .
     The books were opened on the day of the import, in UTC. Where prices end long before that, market time goes on from
     the first session that was looked at or valued.
     """
-    if broker != ledger.PAPER or not (at := ledger.opened_at(read, broker)):
+    if broker != ledger.PAPER or not actions.are_there(read) or not (at := ledger.opened_at(read, broker)):
         return ()
     imported = dt.datetime.fromtimestamp(at // 1_000_000, dt.UTC).date()
     looked_at = states.first_day(read), valuations.first_session(read)
