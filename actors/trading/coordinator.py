@@ -296,4 +296,7 @@ class TradingCoordinator:
 
         now = self._me.clock.utc()
         statements = states.set_state(asked.scope, asked.state, asked.why, now, flatten=flatten)
+        name = self._judge.broker
+        if asked.state is TradingState.ACTIVE and any(halt.scope == name for halt in states.halts(self._read, name)):
+            statements += states.set_state(name, asked.state, asked.why, now)  # what the desk has halted by itself
         self._books.write(statements, said, partial(pass_on, asked.reply_to))

@@ -285,6 +285,21 @@ def test_an_execution_that_cannot_be_ours_halts_trading_and_the_ledger_is_unharm
     assert not desk.system.failed.done()
 
 
+def test_who_resumes_ends_what_the_desk_has_halted_by_itself(home: Home) -> None:
+    desk = opened(home)
+    desk.exchange.cash += Decimal("0.01")
+    desk.reconcile()
+    halted, probe = states.state(desk.read, "paper")[0], Probe[Said | Refused]()
+    desk.exchange.cash -= Decimal("0.01")
+
+    desk.ref.tell(SetState("all", TradingState.ACTIVE, "mended", probe))
+    desk.system.settle()
+
+    assert halted is TradingState.HALTED
+    assert probe.received == [Said("trading is ACTIVE for all")]
+    assert states.state(desk.read, "paper")[0] is TradingState.ACTIVE
+
+
 def test_a_difference_of_a_share_or_a_cent_halts_trading(home: Home) -> None:
     desk = opened(home)
     desk.reconcile()
