@@ -15,6 +15,7 @@ import typer
 
 from actors import process
 from actors.commands import amend, approve, cancel, halt, mandate, orders, real_money, reject, resume
+from actors.console.grounding_command import grounding
 from actors.console.lots_command import lots
 from actors.console.options import HomeOption, JsonOption, OnStopOption, home_of
 from actors.console.performance_command import performance
@@ -350,20 +351,8 @@ def doctor(
         raise typer.Exit(1)
 
 
-@app.command()
-def grounding(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
-    """Measure the check of Claude's answers on the kept corpus, and count how often Claude abstains here."""
-    from actors.console import terminal
-    from actors.console.grounding import measured
-    from actors.console.pages import print_grounding
-
-    place = home_of(context, home)
-    found = measured(process.reader(place)[0] if place.holds_a_desk() else None)
-    terminal.as_json(found) if json else print_grounding(found)
-
-
 for _command in (
-    orders, approve, reject, cancel, amend, mandate, halt, resume, lots, performance, real_money, trace,
+    orders, approve, reject, cancel, amend, mandate, halt, resume, lots, performance, real_money, trace, grounding,
 ):  # fmt: skip
     app.command()(_command)
 
