@@ -37,6 +37,8 @@ _FILLED: Final = """UPDATE trading_orders SET filled = filled + part, state = CA
 _NOTE: Final = """INSERT INTO trading_journal (order_id, what, sentence, at)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) ORDER BY key"""
 _SIDES: Final = {str(side): side for side in Side}
+HALTING: Final = "halting"
+"""What the journal says of a leg that was withdrawn because trading halted."""
 BROKERS_ENDS: Final = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.LAPSED, OrderState.REFUSED})
 """How an order ends that its broker has had."""
 _TICKET: Final = msgspec.json.Decoder(Ticket)
@@ -336,6 +338,12 @@ def fills(read: Reader, id_: ClientId) -> list[Execution]:
         )
         for execution, quantity, price, fee, session, at in rows
     ]  # fmt: skip
+
+
+def was_halted(read: Reader, id_: ClientId) -> bool:
+    """Whether it was ever withdrawn because trading halted."""
+    sql = "SELECT 1 FROM trading_journal WHERE order_id = ? AND what = ?"
+    return bool(read.rows(tuple[int], sql, id_, HALTING))
 
 
 def journal(read: Reader, id_: str) -> list[Note]:

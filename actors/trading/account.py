@@ -210,7 +210,8 @@ class Account:
             to = OrderState.FILLED
         if to is not None and to is not order.state:
             why, now = seen.why or f"{seen.stage} at {order.broker}", self._me.clock.utc()
-            if order.is_leg and (to is OrderState.LAPSED or (to is OrderState.CANCELLED and self._judge.is_halted)):
+            halted = to is OrderState.CANCELLED and (self._judge.is_halted or orders.was_halted(self._read, id_))
+            if order.is_leg and (to is OrderState.LAPSED or halted):
                 self._books.write(orders.watch(order, f"{order.broker} holds it no longer ({why}): watched here", now))
             else:
                 self._books.write(orders.follow(id_, to, why, now), lambda rows: self.pursue())

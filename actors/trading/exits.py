@@ -125,7 +125,7 @@ class Exits:
                 continue
             pending = True
             if order.state is OrderState.WORKING and order.id not in self._books.busy and self._is_time(order):
-                self._account.withdraw(order)
+                self._withdraw(order)
         if halt is not None and any(self._due(halt, self._taken())):
             pending = True
             if not self._looking:
@@ -137,6 +137,15 @@ class Exits:
         elif (pending or self._asked is not None) and not self._pursuing:
             self._pursuing = True
             self._me.after(PURSUE, Pursue(in_time=True))
+
+    def _withdraw(self, order: Order) -> None:
+        """Of a leg it is noted first, since its broker may say only after the halt that it holds it no longer."""
+        withdraw = partial(self._account.withdraw, order)
+        if order.is_leg:
+            note = orders.note(order.id, orders.HALTING, "withdrawn because trading is HALTED", self._me.clock.utc())
+            self._books.keep(order, (note,), withdraw)
+        else:
+            withdraw()
 
     def _is_time(self, order: Order) -> bool:
         """Whether it was not asked a moment ago to have it cancelled: some brokers take their time."""

@@ -11,7 +11,7 @@ from messages.addresses import Refused
 from messages.broker import ClientId, Kind, Seen, Side, Stage, Ticket
 from messages.database import Statement
 from messages.research import Action
-from messages.trading import Holding, Order, OrderState, Said, TradingState, Withdraw
+from messages.trading import Holding, Order, OrderState, Said, SetState, TradingState, Withdraw
 from messages.values import CorrelationId
 from storage import ledger, orders, states
 from storage.home import Home
@@ -282,6 +282,21 @@ def test_a_holding_that_was_there_before_is_not_sold_by_a_stop(home: Home) -> No
     [sale] = sales(desk, order)
 
     assert sale.ticket.quantity == order.ticket.quantity
+
+
+def test_a_stop_that_a_halt_withdrew_is_watched_though_its_broker_says_so_after_the_halt(home: Home) -> None:
+    desk, order = bought(home, exchange=Exchange())
+    stop = legs(desk, order)["sl"]
+    desk.exchange.faults = ["deaf"] * 2
+    for state in (TradingState.HALTED, TradingState.ACTIVE):
+        desk.ref.tell(SetState("all", state, "so", Probe[Said | Refused]()))
+        desk.system.settle()
+    desk.exchange.end(stop.id, Stage.CANCELLED)
+
+    after = Desk(home, desk.exchange)
+    after.reconcile()
+
+    assert (after.order(stop.id).state, after.order(stop.id).is_here) == (OrderState.WORKING, True)
 
 
 def test_a_stop_here_sells_its_part_though_another_part_is_protected_at_the_broker(home: Home) -> None:
