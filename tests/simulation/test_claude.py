@@ -2,9 +2,7 @@
 
 import os
 import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -32,14 +30,6 @@ NOW_AND_THEN: Final = {
     "rebuilding",
 }
 """What any two hundred and fifty hit."""
-
-
-@pytest.fixture(scope="module")
-def memory() -> Iterator[Path]:
-    """A directory in memory, where there is one: a desk that is killed needs no disk, only files."""
-    shared = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as place:
-        yield Path(place)
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,7 @@
 import os
 import random
 import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -200,13 +198,6 @@ class Story:
 
 def _leased(rows: list[tasks.TaskRow], queue: str) -> set[tuple[int, int]]:
     return {(row.id, row.attempts) for row in rows if row.queue == queue and row.state == "leased"}
-
-
-@pytest.fixture(scope="module")
-def memory() -> Iterator[Path]:
-    shared = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as place:
-        yield Path(place)
 
 
 def live_through(seeds: range, memory: Path) -> None:

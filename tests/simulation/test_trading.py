@@ -6,9 +6,7 @@ With an even seed orders go to the staged exchange, with an odd one to the paper
 import os
 import random
 import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -34,14 +32,6 @@ NOW_AND_THEN: Final = {
     "trading: Sent refused, late", "trading: Sent refused, unknown",
 }  # fmt: skip
 """What any three hundred and fifty hit."""
-
-
-@pytest.fixture(scope="module")
-def memory() -> Iterator[Path]:
-    """A directory in memory, where there is one: a desk that is killed needs no disk, only files."""
-    shared = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as place:
-        yield Path(place)
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,8 @@
 import os
 import random
 import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -36,14 +35,6 @@ NOW_AND_THEN: Final = {
     "settling refused, full", "down", *(f"break {actor}" for actor in REBUILT),
 }  # fmt: skip
 """What any two hundred and fifty hit."""
-
-
-@pytest.fixture(scope="module")
-def memory() -> Iterator[Path]:
-    """A directory in memory, where there is one: a desk that is killed needs no disk, only files."""
-    shared = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as place:
-        yield Path(place)
 
 
 @pytest.fixture(scope="module")
