@@ -128,6 +128,7 @@ class Spans:
     def __init__(self, exporter: SpanExporter, sample: float) -> None:
         bound = TraceIdRatioBased.get_bound_for_rate(sample)
         self._bound = f"{bound:016x}" if bound <= TraceIdRatioBased.TRACE_ID_LIMIT else "g"  # above all digits
+        self._exporter = exporter
         self._processor: Any = BatchSpanProcessor(
             Made(exporter), max_queue_size=QUEUE, schedule_delay_millis=EVERY * 1000
         )
@@ -161,10 +162,12 @@ class Spans:
         opened.clear()
 
     def close(self) -> None:
-        """Send what is left, but wait no longer than for a moment: an endpoint that hangs is left hanging."""
+        """Send what is left, but wait no longer than for a moment: then what an endpoint has not taken is lost."""
         closing = threading.Thread(target=self._processor.shutdown, name="traces", daemon=True)
         closing.start()
         closing.join(PATIENCE)
+        if closing.is_alive():
+            self._exporter.shutdown()  # which tries nothing again
 
     def _takes(self, trace: Trace) -> bool:
         if trace.sampled is None:

@@ -251,9 +251,9 @@ def test_an_instrument_that_cannot_be_read_is_logged_and_leaves_the_rest_intact(
     assert good("queue_depth", queue="analysis") == again("queue_depth", queue="analysis") == 2
     missing = {name for name, _ in set(good.series) - set(bad.series)}
     assert missing == {"queue_depth", *(f"db_commit_duration_seconds_{end}" for end in ("bucket", "sum", "count"))}
-    said = [record.message for record in caplog.records if record.levelname == "ERROR"]
-    assert sum("queue.depth" in message for message in said) == 1
-    assert sum("db.commit.duration" in message for message in said) == 1
+    assert sum(record.levelname == "ERROR" for record in caplog.records) == 2
+    assert any("queue.depth" in record.message for record in caplog.records)
+    assert any("db.commit.duration" in record.message for record in caplog.records)
 
 
 def test_a_histogram_that_was_counted_in_several_places_is_added_up() -> None:

