@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from actors.brokers.choice import chosen, unconfirmed, unfit
+from actors.brokers.choice import chosen, stopped, unconfirmed, unfit
 from actors.bus import Bus, Route
 from actors.claude import gateway
 from actors.console.access import Access
@@ -79,7 +79,7 @@ class Desk:
         read = Reader(home.database, system.clock.monotonic)
         about = settings.source, settings.currency, settings.watch, settings.claude, self.operations, settings.backups
         add, crew, utc, terms = system.add, system.add_crew, system.clock.utc, settings.trading
-        own = terms.broker, settings.calendar, terms.real_money
+        own = terms.broker, settings.calendar, terms.real_money, stopped(terms, home, utc, self.operations)
         self.access = Access(system, self.tasks, self.trading, self.source, self.claude, read, *about, *own)
         fixed = {"price_source": settings.source, "currency": settings.currency}
         kept = self.operations, read.end_old_snapshots

@@ -56,22 +56,21 @@ def identity(home: Home) -> dict[str, str]:
     return {"service.instance.id": hashlib.sha256(str(home.path.resolve()).encode()).hexdigest()[:16]}
 
 
-def pages(desk: Desk, home: Home) -> dict[str, Page]:
+def pages(desk: Desk) -> dict[str, Page]:
     """/healthz says whether it is alive, /readyz whether it is ready: 200, or 503 with the reasons."""
 
     def page(wanted: str) -> tuple[int, str, bytes]:
-        found = health(desk.access, home.halted)
+        found = health(desk.access)
         return 200 if getattr(found, wanted) else 503, JSON, msgspec.json.encode(found)
 
     return {"/healthz": partial(page, "alive"), "/readyz": partial(page, "ready")}
 
 
-def sources(desk: Desk, hooks: CountingHooks, home: Home) -> Sources:
+def sources(desk: Desk, hooks: CountingHooks) -> Sources:
     """All that is read on a scrape. Nothing here asks an actor, or scans a table that grows."""
     system, numbers = desk.system, dict[Instrument, Callable[[], Points]]()
-    for part in (_events, _database, _queues, _claude, _research):
+    for part in (_events, _database, _queues, _claude, _research, _trading):
         numbers |= part(desk)
-    numbers |= _trading(desk, home)
     actors = system.observe, system.clock.monotonic, BOUNDS, hooks, system.dead_letters
     return Sources(*actors, numbers, _histograms(desk))
 
@@ -193,7 +192,7 @@ def _known(names: Iterable[str], counts: Iterable[tuple[str, int]]) -> Points:
     return [((name,), count) for name, count in shown.items()]
 
 
-def _trading(desk: Desk, home: Home) -> Numbers:
+def _trading(desk: Desk) -> Numbers:
     read, currency, broker = desk.access.read, desk.access.currency, desk.access.broker
 
     @lru_cache(maxsize=1)
@@ -226,7 +225,7 @@ def _trading(desk: Desk, home: Home) -> Numbers:
         return _known((*DenialCode, *UNSENT.values(), OTHER), unsent)
 
     def states() -> Points:
-        now = TradingState.HALTED if home.halted() or desk.operations.held else stored.state(read, broker)[0]
+        now, _ = stored.state(read, broker, desk.access.halted())
         return [((str(state),), int(state is now)) for state in TradingState]
 
     return {

@@ -121,7 +121,7 @@ def metrics_of(desk: "Desk", home: "Home", hooks: "CountingHooks", settings: "Se
     from actors import measures
     from telemetry.exporter import Exporter, PortTaken
 
-    exporter = Exporter(measures.sources(desk, hooks, home), measures.identity(home), measures.pages(desk, home))
+    exporter = Exporter(measures.sources(desk, hooks), measures.identity(home), measures.pages(desk))
     try:
         try:
             exporter.serve(port)

@@ -72,8 +72,13 @@ def forget_days() -> Statement:
 # What anyone reads
 
 
-def state(read: Reader, broker: str) -> tuple[TradingState, str]:
-    """Whether trading goes on at this broker, and why not: the stricter of what holds for all and for it."""
+def state(read: Reader, broker: str, halted: str | None = None) -> tuple[TradingState, str]:
+    """Whether trading goes on at this broker, and why not: the stricter of what holds for all and for it.
+
+    `halted` is why nothing is sent, if so, whatever is stored.
+    """
+    if halted is not None:
+        return TradingState.HALTED, halted
     rows = read.rows(
         tuple[str, str, str],
         """SELECT state, scope, why FROM trading_states WHERE scope IN ('all', 'stop', ?)

@@ -15,7 +15,7 @@ from messages.addresses import Ref
 from messages.broker import Executed, LookDue, Ticket
 from messages.trading import TradingState, TradingTerms
 from storage import confirmations, ledger, states
-from storage.connections import Reader
+from storage.connections import Operations, Reader
 from storage.home import Home
 
 
@@ -63,6 +63,13 @@ def halt(terms: TradingTerms, home: Home, read: Reader, utc: Callable[[], int]) 
 def closed(terms: TradingTerms, home: Home, utc: Callable[[], int]) -> str | None:
     """Why not even positions may be closed: the file HALT is there and does not mean that, or real money as above."""
     return (home.halted() if terms.when_halted == "cancel" else None) or _unconfirmed(terms, home, utc())
+
+
+def stopped(
+    terms: TradingTerms, home: Home, utc: Callable[[], int], operations: Operations
+) -> Callable[[], str | None]:
+    """Why nothing is sent, whatever is stored: the file HALT is there, real money as above, or nothing is committed."""
+    return lambda: home.halted() or _unconfirmed(terms, home, utc()) or operations.held
 
 
 def unconfirmed(terms: TradingTerms, home: Home, utc: Callable[[], int]) -> Callable[[], str | None]:

@@ -36,7 +36,8 @@ class Access:
 
     `asking` says how Claude is asked, and for how much; `operations` how the writer is,
     `backups` how many of them are kept, `broker` where orders go, `calendar` when the market is open, None on sample
-    prices; `real_money` is the account if that is what is traded.
+    prices; `real_money` is the account if that is what is traded; `halted` says why nothing is sent whatever is stored:
+    the file HALT is there, real money is not confirmed, or nothing can be committed.
     """
 
     system: System
@@ -54,6 +55,7 @@ class Access:
     broker: str = "paper"
     calendar: str | None = None
     real_money: str | None = None
+    halted: Callable[[], str | None] = lambda: None
 
     def ask(self, _kind: type[R], ref: Ref[M], make: Callable[[ReplyTo[R | Refused]], M]) -> R:
         """Tell `make(reply_to)` and wait for an answer of this kind. Raises DeskRefused."""

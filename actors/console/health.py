@@ -1,6 +1,5 @@
 """How the desk is: a function over the kernel's snapshot and the database. It asks no actor, and so waits for none."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -59,8 +58,8 @@ class Health:
     stored: Stored | None
 
 
-def health(access: Access, halted: Callable[[], str | None]) -> Health:
-    """How it is now; `halted` says why the file HALT, or that it cannot be looked for, stops trading."""
+def health(access: Access) -> Health:
+    """How it is now."""
     system, reasons, notes = access.system, list[str](), list[str]()
     now, oldest, restarts = system.clock.monotonic(), 0.0, 0
     if alive := not system.failed.done():
@@ -76,7 +75,7 @@ def health(access: Access, halted: Callable[[], str | None]) -> Health:
         elif age > STUCK and not crew:
             reasons.append(f"{seen.actor} has not done a message for {age:.0f} s; {seen.waiting} wait")
     try:
-        found = _stored(access, halted(), notes)
+        found = _stored(access, notes)
     except (DatabaseUnusable, Undecodable) as error:
         found = None
         reasons.append(f"the database cannot be read: {error}")
@@ -84,10 +83,10 @@ def health(access: Access, halted: Callable[[], str | None]) -> Health:
     return Health(alive, not reasons, tuple(reasons), tuple(notes), oldest, restarts, held, found)
 
 
-def _stored(access: Access, halted: str | None, notes: list[str]) -> Stored:
+def _stored(access: Access, notes: list[str]) -> Stored:
     now = access.system.clock.utc()
     with access.read.snapshot() as at:
-        row, (state, why) = breaker.latest(at), states.state(at, access.broker)
+        row, (state, why) = breaker.latest(at), states.state(at, access.broker, access.halted())
         spent, asking = questions.spent(at, NO_ROUND, *questions.starts(now)), access.asking
         queues = _queues(at, now)
         valued = metrics.valuation(at)
@@ -100,15 +99,15 @@ def _stored(access: Access, halted: str | None, notes: list[str]) -> Stored:
     ):
         if rest < most * NEARLY:
             notes.append(f"{max(rest, Decimal(0)):.2f} $ of {most:.2f} $ are left for Claude {name}")
-    if halted or why:
-        notes.append(f"trading is {'HALTED' if halted else state}: {halted or why}")
+    if why:
+        notes.append(f"trading is {state}: {why}")
     notes += [
         f"{each.queue}: a task could run since {each.oldest_seconds:.0f} s"
         for each in queues
         if each.oldest_seconds > BEHIND
     ]
     return Stored(
-        "closed" if row is None else row.state, *left, "HALTED" if halted else str(state), queues,
+        "closed" if row is None else row.state, *left, str(state), queues,
         None if valued is None else valued.as_of.isoformat(),
     )  # fmt: skip
 

@@ -20,7 +20,6 @@ from actors.console import (
     calendars,
     claude,
     queues,
-    real_money,
     rounds,
     talking,
     trace,
@@ -84,7 +83,7 @@ def application(access: Access, home: Home) -> Starlette:
         actors = tuple(
             views.ActorState(each.actor, each.state.value, each.waiting, each.cause) for each in access.system.observe()
         )
-        how = health(access, home.halted)
+        how = health(access)
         market = calendars.market(access.read, access.calendar, access.system.clock.utc())
         return views.status(
             access.read, str(home.path), source, os.getpid(), actors, how, market=market, real_money=access.real_money
@@ -92,7 +91,7 @@ def application(access: Access, home: Home) -> Starlette:
 
     def asking_after(what: str) -> Callable[[Request], Any]:
         def answer(request: Request, body: bytes) -> Response:
-            found = health(access, home.halted)
+            found = health(access)
             return _json(200 if getattr(found, what) else 503, found)
 
         return _answering(answer)
@@ -155,8 +154,7 @@ def application(access: Access, home: Home) -> Starlette:
         return backups.begin(access)
 
     def list_orders(request: Request, body: bytes) -> object:
-        halted = real_money.halted(home, access.real_money, access.system.clock.utc())
-        return trading.trading(access.read, access.broker, 100, halted, access.real_money)
+        return trading.trading(access.read, access.broker, 100, access.halted(), access.real_money)
 
     def saying(what: trading.What) -> Callable[[Request, bytes], object]:
         return lambda request, body: trading.say(

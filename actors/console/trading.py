@@ -231,7 +231,7 @@ def is_order(read: Reader, of: str) -> bool:
 
 def trading(read: Reader, broker: str, limit: int, halted: str | None, real_money: str | None) -> Trading:
     """What `run.py orders` shows; the file HALT holds whatever the database says."""
-    state, sentence = (TradingState.HALTED, halted) if halted else states.state(read, broker)
+    state, sentence = states.state(read, broker, halted)
     return Trading(state, sentence, tuple(orders.newest(read, limit)), real_money)
 
 

@@ -23,9 +23,7 @@ class Halts:
     def state(self) -> tuple[TradingState, str]:
         """Whether trading goes on, and why not: the strictest of what is on disk, the file HALT, and real money that is
         not confirmed."""
-        if (halted := self._halted() or self._unconfirmed()) is not None:
-            return TradingState.HALTED, halted
-        return states.state(self._read, self.broker)
+        return states.state(self._read, self.broker, self._halted() or self._unconfirmed())
 
     @property
     def is_halted(self) -> bool:

@@ -271,7 +271,7 @@ class Judge(Halts):
             positions, cash, mandate = ledger.held(read), ledger.cash(read), mandates.current(read)
             equity = _equity(market, positions, cash)
             opened, peak = (None if market.today is None else states.day(read, market.today)) or (equity, equity)
-            state = states.state(read, self.broker)[0] if halted is None else TradingState.HALTED
+            state, _ = states.state(read, self.broker, halted)
             sent = self._pace.read(read, now, None if mandate is None else mandate.hash)
             ended = orders.by_ids(read, [order.id for order in busy if order.id not in kept])
             known = sectors.known(read)

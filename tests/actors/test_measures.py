@@ -11,11 +11,12 @@ import pytest
 from actors import measures, process
 from actors.console.health import STUCK, health
 from actors.console.imports import import_sample
+from actors.console.trading import trading
 from actors.kernel.testing import Probe
 from actors.settings.reading import Settings
 from messages.claude import BreakerChanged, Cause
 from messages.database import Write
-from messages.trading import TradingState
+from messages.trading import TradingState, TradingTerms
 from storage import bars, breaker, states, tasks
 from storage.connections import DatabaseUnusable
 from storage.home import Home
@@ -50,7 +51,7 @@ class Measured:
 def measured(home: Home) -> Iterator[Measured]:
     staged = StagedDesk(home).start()
     import_sample(staged.access)
-    exporter = Exporter(measures.sources(staged.desk, CountingHooks(), home), measures.identity(home))
+    exporter = Exporter(measures.sources(staged.desk, CountingHooks()), measures.identity(home))
     yield Measured(staged, exporter)
     exporter.close()
     staged.stop()
@@ -136,7 +137,7 @@ def test_the_outcomes_and_states_that_are_there_from_the_start_are_all_there_are
 
 def test_events_are_counted_as_published_delivered_and_filtered(home: Home) -> None:
     staged = StagedDesk(home, serve=False).start()
-    exporter = Exporter(measures.sources(staged.desk, CountingHooks(), home))
+    exporter = Exporter(measures.sources(staged.desk, CountingHooks()))
     staged.desk.bus.publish(BreakerChanged("half_open", "", "", None))
 
     scrape = scrape_of(exporter)
@@ -167,7 +168,7 @@ def test_five_hundred_symbols_make_no_more_series_than_five(home: Home) -> None:
     staged = StagedDesk(home, settings).start()
     staged.import_text("symbol,quantity,cost\nSYM1,1,1\nCASH:USD,500,1\n")
     staged.once()
-    exporter = Exporter(measures.sources(staged.desk, CountingHooks(), home))
+    exporter = Exporter(measures.sources(staged.desk, CountingHooks()))
 
     scrape = scrape_of(exporter)
     exporter.close()
@@ -215,7 +216,7 @@ def metrics_of(measured: Measured, settings: Settings) -> AbstractContextManager
 def test_a_desk_that_works_is_alive_and_ready_without_a_note(measured: Measured) -> None:
     measured.staged.once()
 
-    found = health(measured.staged.access, lambda: None)
+    found = health(measured.staged.access)
 
     assert (found.alive, found.ready, found.reasons, found.notes) == (True, True, (), ())
     assert found.stored is not None
@@ -226,9 +227,9 @@ def test_a_desk_that_works_is_alive_and_ready_without_a_note(measured: Measured)
 def test_an_actor_that_is_not_ready_or_does_not_get_on_is_a_reason_that_names_it(measured: Measured) -> None:
     system = measured.staged.system
     system.crash(measured.staged.desk.market)
-    rebuilding = health(measured.staged.access, lambda: None)
+    rebuilding = health(measured.staged.access)
     system.advance(1)
-    again = health(measured.staged.access, lambda: None)
+    again = health(measured.staged.access)
 
     (reason,) = rebuilding.reasons
     assert not rebuilding.ready
@@ -243,14 +244,14 @@ def test_a_message_that_is_not_done_for_long_is_a_reason(measured: Measured) -> 
 
     system.manual.manual.now += STUCK + 5
 
-    assert health(measured.staged.access, lambda: None).reasons == ("market has not done a message for 65 s; 0 wait",)
+    assert health(measured.staged.access).reasons == ("market has not done a message for 65 s; 0 wait",)
     runner.began = float("inf")
 
 
 def test_a_desk_that_stops_is_neither_alive_nor_ready(measured: Measured) -> None:
     measured.staged.system.fail("it was told to stop")
 
-    found = health(measured.staged.access, lambda: None)
+    found = health(measured.staged.access)
 
     assert (found.alive, found.ready) == (False, False)
     assert found.reasons == ("the desk is stopping: it was told to stop",)
@@ -259,7 +260,7 @@ def test_a_desk_that_stops_is_neither_alive_nor_ready(measured: Measured) -> Non
 def test_writes_that_are_held_are_a_reason(measured: Measured) -> None:
     measured.staged.desk.operations.held = "the disk is full"
 
-    found = health(measured.staged.access, lambda: None)
+    found = health(measured.staged.access)
     measured.staged.desk.operations.held = None
 
     assert (found.ready, found.held, found.reasons) == (
@@ -277,7 +278,7 @@ def test_a_database_that_cannot_be_read_is_a_reason_and_the_rest_is_said(
 
     monkeypatch.setattr(breaker, "latest", broken)
 
-    found = health(measured.staged.access, lambda: None)
+    found = health(measured.staged.access)
 
     assert (found.alive, found.stored) == (True, None)
     assert found.reasons == ("the database cannot be read: database x: disk I/O error",)
@@ -290,9 +291,38 @@ def test_what_a_person_may_want_to_look_at_is_a_note_and_no_reason(measured: Mea
     staged.desk.database.tell(Write((*reducing, opened), probe))
     staged.system.settle()
 
-    found, halted = health(staged.access, lambda: None), health(staged.access, lambda: "HALT is there")
+    found = health(staged.access)
+    staged.home.path.joinpath("HALT").touch()
+    halted = health(staged.access)
 
     assert (found.ready, found.reasons) == (True, ())
     claude = "Claude is not asked for now (network): no route"
     assert found.notes == (claude, "trading is REDUCING: a person said so")
-    assert halted.notes == (claude, "trading is HALTED: HALT is there")
+    assert halted.notes == (claude, f"trading is HALTED: {staged.home.halted()}")
+
+
+@pytest.mark.parametrize("cause", ["the file HALT", "real money that nobody has confirmed", "a disk that is full"])
+def test_what_stops_trading_whatever_is_stored_is_told_by_orders_health_and_metrics_alike(
+    home: Home, cause: str
+) -> None:
+    terms = TradingTerms(money="real" if cause.startswith("real money") else "paper", account="12345")
+    staged = StagedDesk(home, Settings(folder=home.path / "prices", trading=terms)).start()
+    if cause == "the file HALT":
+        home.halt.touch()
+    elif cause == "a disk that is full":
+        staged.desk.operations.held = cause
+    exporter = Exporter(measures.sources(staged.desk, CountingHooks()))
+
+    found, scrape = health(staged.access), scrape_of(exporter)
+    shown = trading(staged.read, "paper", 1, staged.access.halted(), terms.real_money)
+    staged.desk.operations.held = None
+    exporter.close()
+    staged.stop()
+
+    assert found.stored is not None
+    assert shown.why
+    assert f"trading is HALTED: {shown.why}" in found.notes
+    assert found.stored.trading == shown.state == TradingState.HALTED
+    assert [scrape("trading_state", state=str(state)) for state in TradingState] == [
+        int(state is TradingState.HALTED) for state in TradingState
+    ]

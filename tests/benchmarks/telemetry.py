@@ -54,7 +54,7 @@ def rounds(repeats: int) -> Iterator[Figures]:
         staged.system.settle()
         for runner in staged.system.runners:
             filled(runner.meters)
-        exporter = Exporter(measures.sources(staged.desk, CountingHooks(), home), measures.identity(home))
+        exporter = Exporter(measures.sources(staged.desk, CountingHooks()), measures.identity(home))
         exporter.page("/metrics")  # the first one judges the corpus of answers
         for _ in range(repeats):
             took, lines = list[float](), 0
