@@ -37,8 +37,8 @@ _FILLED: Final = """UPDATE trading_orders SET filled = filled + part, state = CA
 _NOTE: Final = """INSERT INTO trading_journal (order_id, what, sentence, at)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) ORDER BY key"""
 _SIDES: Final = {str(side): side for side in Side}
-HALTING: Final = "halting"
-"""What the journal says of a leg that was withdrawn because trading halted."""
+WITHDRAWING: Final = "withdrawing"
+"""What the journal says of a leg before the desk has its broker cancel it: from then on it is watched here."""
 BROKERS_ENDS: Final = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.LAPSED, OrderState.REFUSED})
 """How an order ends that its broker has had."""
 _TICKET: Final = msgspec.json.Decoder(Ticket)
@@ -340,10 +340,10 @@ def fills(read: Reader, id_: ClientId) -> list[Execution]:
     ]  # fmt: skip
 
 
-def was_halted(read: Reader, id_: ClientId) -> bool:
-    """Whether it was ever withdrawn because trading halted."""
+def was_withdrawn(read: Reader, id_: ClientId) -> bool:
+    """Whether the desk has ever withdrawn this leg, and not a person."""
     sql = "SELECT 1 FROM trading_journal WHERE order_id = ? AND what = ?"
-    return bool(read.rows(tuple[int], sql, id_, HALTING))
+    return bool(read.rows(tuple[int], sql, id_, WITHDRAWING))
 
 
 def journal(read: Reader, id_: str) -> list[Note]:

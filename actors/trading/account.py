@@ -84,23 +84,33 @@ class Account:
             self._recheck(*others)
 
     def _send(self, those: Sequence[Order]) -> None:
-        """What protects a position is cancelled before the position is sold, or the broker would sell it twice.
+        """What protects a position there is cancelled before the position is sold, or the broker would sell it twice.
 
         An exit sells what nothing else is about to.
         """
         legs = orders.legs(self._read, {order.ticket.symbol for order in those})
         for order in those:
-            guard = next((leg for leg in legs if _guards(leg, order)), None)
-            if guard is None:
+            guards = [leg for leg in legs if _guards(leg, order)]
+            if not guards:
                 self.ask(order, _sending(order), partial(self.see, order.id))
-            elif guard.id in self._books.busy:
+            elif guards[0].id in self._books.busy:
                 self._later(order)
             else:
                 self._books.busy[order.id] = order
-                self._withdraw_first(guard, order)
+                self._withdraw_first(guards, order)
 
-    def _withdraw_first(self, guard: Order, order: Order) -> None:
-        self.withdraw(guard, lambda seen: self._unguarded(order, guard.id, seen), lambda refused: self._later(order))
+    def _withdraw_first(self, guards: Sequence[Order], order: Order) -> None:
+        """It is noted first, of all, since a broker may cancel one with the other: what is left is watched here."""
+        why, now, guard = f"withdrawn because order {order.id} is to sell", self._me.clock.utc(), guards[0]
+        new = [leg.id for leg in guards if not orders.was_withdrawn(self._read, leg.id)]
+        notes = tuple(orders.note(id_, orders.WITHDRAWING, why, now) for id_ in new)
+        withdraw = partial(
+            self.withdraw,
+            guard,
+            lambda seen: self._unguarded(order, guard.id, seen),
+            lambda refused: self._later(order),
+        )
+        self._books.end(guard, notes, withdraw, lambda refused: self._later(order))
 
     def _unguarded(self, order: Order, guard: ClientId, seen: Seen) -> None:
         """It is checked anew when all that the guard has done is on disk; what is not known yet is looked for."""
@@ -210,8 +220,8 @@ class Account:
             to = OrderState.FILLED
         if to is not None and to is not order.state:
             why, now = seen.why or f"{seen.stage} at {order.broker}", self._me.clock.utc()
-            halted = to is OrderState.CANCELLED and (self._judge.is_halted or orders.was_halted(self._read, id_))
-            if order.is_leg and (to is OrderState.LAPSED or halted):
+            withdrawn = to is OrderState.CANCELLED and (self._judge.is_halted or orders.was_withdrawn(self._read, id_))
+            if order.is_leg and (to is OrderState.LAPSED or withdrawn):
                 self._books.write(orders.watch(order, f"{order.broker} holds it no longer ({why}): watched here", now))
             else:
                 self._books.write(orders.follow(id_, to, why, now), lambda rows: self.pursue())
@@ -276,7 +286,7 @@ class Account:
 
 def _guards(leg: Order, order: Order) -> bool:
     same = (leg.ticket.symbol, leg.ticket.side) == (order.ticket.symbol, order.ticket.side)
-    return same and leg.decision != order.decision and not order.is_exit
+    return same and leg.decision != order.decision and not (order.is_exit or leg.is_here)
 
 
 def _sending(order: Order) -> Callable[[ReplyTo[Any]], broker.Request]:

@@ -142,7 +142,9 @@ class Exits:
         """Of a leg it is noted first, since its broker may say only after the halt that it holds it no longer."""
         withdraw = partial(self._account.withdraw, order)
         if order.is_leg:
-            note = orders.note(order.id, orders.HALTING, "withdrawn because trading is HALTED", self._me.clock.utc())
+            note = orders.note(
+                order.id, orders.WITHDRAWING, "withdrawn because trading is HALTED", self._me.clock.utc()
+            )
             self._books.keep(order, (note,), withdraw)
         else:
             withdraw()
@@ -239,25 +241,36 @@ class Exits:
 
     def _watch(self, taken: set[Symbol]) -> None:
         """Look whether a last price is at a stop or a target that the broker does not hold."""
-        legs = defaultdict[str, list[Order]](list)
+        legs, there = defaultdict[str, list[Order]](list), defaultdict[str, list[Order]](list)
         for order in orders.open_orders(self._read):
             if order.is_here and order.id not in self._books.busy:
                 legs[order.decision].append(order)
+            elif order.is_leg and not order.is_here:
+                there[order.decision].append(order)
         held = {each.symbol: each.quantity for each in ledger.held(self._read)} if legs else {}
+        others = defaultdict[Symbol, Decimal](Decimal)
+        for pair in there.values() if legs else ():
+            others[pair[0].ticket.symbol] += max(Decimal(0), _left(pair, self._family(pair)))
         for pair in legs.values():
             symbol = pair[0].ticket.symbol
-            if self._protect(pair, held.get(symbol, Decimal(0)), taken):
+            if self._protect(pair, held.get(symbol, Decimal(0)), others[symbol], taken):
                 taken.add(symbol)
+
+    def _family(self, legs: list[Order]) -> list[Order]:
+        return orders.of_decision(self._read, legs[0].decision)
 
     def _ended(self, seen: Seen) -> None:
         if seen.stage is not Stage.WORKING:
             self.look(None)
 
-    def _protect(self, legs: list[Order], held: Decimal, taken: set[Symbol]) -> bool:
-        """Of one position; whether there is an order now. What was reached once stays so until nothing is left."""
+    def _protect(self, legs: list[Order], held: Decimal, others: Decimal, taken: set[Symbol]) -> bool:
+        """Of one position; whether there is an order now. What was reached once stays so until nothing is left.
+
+        Of what is held, `others` is what legs at the broker sell.
+        """
         leg = legs[0]
         symbol, side = leg.ticket.symbol, leg.ticket.side
-        family = orders.of_decision(self._read, leg.decision)
+        family = self._family(legs)
         tried = [each for each in family if each.is_exit]
         price = self._judge.price(symbol)
         reached = () if price is None else _reached(legs, price)
@@ -267,15 +280,20 @@ class Exits:
             if by is not None and entry is not None and not entry.is_exit and entry.id not in self._books.busy:
                 self._account.withdraw(entry, self._ended)  # no more of it is bought
             return False
-        sold = sum((each.filled for each in family if each.is_exit or each.is_leg), Decimal(0))
-        left = min(max(each.ticket.quantity for each in legs) - sold, held if side is Side.SELL else -held)
-        if left <= 0:
+        held = held if side is Side.SELL else -held
+        if (left := min(_left(legs, family), held)) <= 0:
             for each in legs:
                 self._books.move(each, OrderState.CANCELLED, "nothing of the position is held any more", lambda: None)
-        elif by is not None and self._again(tried) and not self._judge.is_halted:
-            self._exit((leg.decision, leg.correlation_id), symbol, side, left, by, tried)
+        elif by is not None and self._again(tried) and not self._judge.is_halted and held > others:
+            self._exit((leg.decision, leg.correlation_id), symbol, side, min(left, held - others), by, tried)
             return True
         return False
+
+
+def _left(legs: Collection[Order], family: Collection[Order]) -> Decimal:
+    """What these legs have still to sell; what one of a family has done, no other does."""
+    done = sum((each.filled for each in family if each.is_exit or each.is_leg), Decimal(0))
+    return max(each.ticket.quantity for each in legs) - done
 
 
 def _reached(legs: Collection[Order], price: Decimal) -> Iterator[str]:

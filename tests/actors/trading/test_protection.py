@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from actors.kernel.testing import Probe
+from actors.trading.account import ANSWER_WITHIN, RESOLVE_AFTER
 from messages.addresses import Refused
 from messages.broker import ClientId, Kind, Seen, Side, Stage, Ticket
 from messages.database import Statement
@@ -18,6 +19,7 @@ from storage.home import Home
 from tests.actors.trading.staged import AAPL, Desk, Exchange
 
 TICK = 5 * 60.0
+UNKNOWN = ANSWER_WITHIN + RESOLVE_AFTER + 1
 
 
 def no_legs(ticket: Ticket) -> str | None:
@@ -25,10 +27,12 @@ def no_legs(ticket: Ticket) -> str | None:
     return None if ticket.take_profit is ticket.stop_loss is None else "no brackets here"
 
 
-def bought(home: Home, quantity: Decimal | None = None, exchange: Exchange | None = None) -> tuple[Desk, Order]:
-    """21 shares at 100, or as many of them as said, with a stop at 90 and a target at 120 that are watched here."""
+def bought(
+    home: Home, quantity: Decimal | None = None, exchange: Exchange | None = None, *holdings: Holding
+) -> tuple[Desk, Order]:
+    """50 shares at 100, or as many of them as said, with a stop at 90 and a target at 120 that are watched here."""
     desk = Desk(home, exchange or Exchange(unfit=no_legs))
-    desk.open()
+    desk.open(*holdings)
     order = desk.stage()
     desk.approve(order.id)
     desk.system.settle()
@@ -299,8 +303,9 @@ def test_a_stop_that_a_halt_withdrew_is_watched_though_its_broker_says_so_after_
     assert (after.order(stop.id).state, after.order(stop.id).is_here) == (OrderState.WORKING, True)
 
 
-def test_a_stop_here_sells_its_part_though_another_part_is_protected_at_the_broker(home: Home) -> None:
-    desk, order = bought(home)
+@pytest.mark.parametrize("others", [5, 3])
+def test_a_stop_here_sells_its_part_and_not_what_legs_at_the_broker_protect(home: Home, others: int) -> None:
+    desk, order = bought(home, None, None, Holding(AAPL, Decimal(others), Decimal(100), None))
     other = replace(order, decision="other", watched=False, ticket=replace(order.ticket, client_id=ClientId("e" * 24)))
     held_there = Ticket(ClientId(f"{'e' * 24}-sl"), AAPL, Side.SELL, Decimal(5), Kind.STOP, stop=Decimal(10))
     guard = replace(other, ticket=held_there, state=OrderState.WORKING, filled=Decimal(0))
@@ -310,7 +315,54 @@ def test_a_stop_here_sells_its_part_though_another_part_is_protected_at_the_brok
 
     desk.reconcile()
 
-    assert [sale.ticket.quantity for sale in sales(desk, order)] == [order.filled]
+    assert [sale.ticket.quantity for sale in sales(desk, order)] == [desk.exchange.held[AAPL] - 5]
+
+
+def end(desk: Desk, order: Order, how: Stage, part: int) -> None:
+    """Have the broker fill so much of it, and say that there will be no more."""
+    if part:
+        desk.ref.tell(desk.exchange.fill(order.id, Decimal(part)))
+    desk.exchange.end(order.id, how)
+    desk.reconcile()
+
+
+@pytest.mark.parametrize("exchange", [None, Exchange], ids=["watched here", "at the broker"])
+@pytest.mark.parametrize(("how", "part"), [(Stage.EXPIRED, 0), (Stage.REJECTED, 0), (Stage.EXPIRED, 10)])
+def test_what_a_sale_has_not_sold_keeps_its_stop(
+    home: Home, exchange: type[Exchange] | None, how: Stage, part: int
+) -> None:
+    desk, order = bought(home, None, exchange and exchange())
+    sale = desk.stage(Action.SELL, CorrelationId("d" * 32))
+    desk.approve(sale.id)
+    desk.system.settle()
+    end(desk, sale, how, part)
+    desk.prices(80.0)
+
+    desk.system.advance(2 * TICK)
+
+    [exit_] = sales(desk, order)
+    assert (exit_.approved_by, exit_.ticket.quantity) == ("stop", order.filled - part)
+    desk.ref.tell(desk.exchange.fill(exit_.id))
+    desk.system.advance(2 * TICK)
+    assert ledger.held(desk.read) == []
+    assert {leg.state for leg in legs(desk, order).values()} == {OrderState.CANCELLED}
+    assert desk.exchange.sent == [order.id, sale.id, exit_.id]
+    desk.agree()
+
+
+def test_legs_of_which_the_broker_cancels_one_with_the_other_are_both_kept_for_what_a_sale_leaves(home: Home) -> None:
+    desk, order = bought(home, exchange=Exchange())
+    sale = desk.stage(Action.SELL, CorrelationId("d" * 32))
+    desk.approve(sale.id)
+    desk.exchange.faults = ["deaf"]
+    desk.system.settle()
+    for leg in legs(desk, order):
+        desk.exchange.end(ClientId(f"{order.id}-{leg}"), Stage.CANCELLED)
+
+    desk.system.advance(2 * UNKNOWN)
+    end(desk, sale, Stage.EXPIRED, 0)
+
+    assert {(leg.state, leg.is_here) for leg in legs(desk, order).values()} == {(OrderState.WORKING, True)}
 
 
 def test_a_watched_leg_that_cannot_be_ended_for_want_of_room_is_free_again(home: Home) -> None:
