@@ -6,6 +6,7 @@ With an even seed orders go to the staged exchange, with an odd one to the paper
 import os
 import random
 import shutil
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Final
@@ -85,12 +86,13 @@ def test_the_same_in_more_storms(block: int, memory: Path, template: Path) -> No
 
 
 def killed_at(turns: range, memory: Path, template: Path, *, on_paper: bool) -> None:
-    whole = Errand(1, memory / f"whole {on_paper}", template, Storm(()), on_paper=on_paper)
+    memory = Path(tempfile.mkdtemp(dir=memory))
+    whole = Errand(1, memory / "whole", template, Storm(()), on_paper=on_paper)
     told = whole.run()
     for turn in turns:
         if turn >= whole.turns:
             break
-        place = memory / f"{on_paper} {turn}"
+        place = memory / f"{turn}"
         errand = Errand(1, place, template, Storm([Fault(turn, "kill")]), on_paper=on_paper)
         try:
             assert errand.run() == told
