@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from actors.brokers.alpaca_account import Account, keys, live, on_loopback, paper
+from actors.brokers.alpaca_account import Account, BadAccount, keys, live, on_loopback, paper
 from actors.brokers.paper import Message, PaperBroker
 from actors.domain import real_money
 from actors.domain.costs import costs
@@ -30,6 +30,11 @@ def chosen(
 ) -> Callable[[Me[Any]], Actor[Any]]:
     """The broker on paper, or an account at Alpaca. Raises BadAccount where what that takes is not there."""
     halted, shut = partial(halt, terms, home, read, utc), partial(closed, terms, home, utc)
+    if terms.real_money is None and (kept := confirmations.path(home)).exists():
+        raise BadAccount(
+            f"{kept}: real money was confirmed in this home, so it does not trade on paper: "
+            "its orders and its mandate would be carried over; give paper a home of its own with --home"
+        )
     if terms.broker == "paper":
         own = partial(ledger.began_with, read), halted, costs(terms.costs, terms.volume_share)
         return lambda me: PaperBroker(me, writer, trading, read, *own, shut=shut)

@@ -114,6 +114,11 @@ def test_with_all_three_the_account_that_was_confirmed_is_traded_until_it_is_tak
         assert real.run(*page.split(), "--json").json["real_money"] == NUMBER
     assert SAYS in approved.out
     program.kill()
+    settings = real.path / "desk" / "desk.toml"
+    text = settings.read_text()
+    settings.write_text(text.replace('money = "real"', 'money = "paper"').replace(f'account = "{NUMBER}"', ""))
+    assert "so it does not trade on paper" in real.run("once", "--again").err
+    settings.write_text(text)
     stub.exchange.number, before = "54321", len(stub.asked)  # and now the keys are another account's
     assert real.run("once", "--again").lines == ["error: the keys are not those of account 12345"]
     assert {path for _, path, _ in stub.asked[before:]} == {"/account"}
