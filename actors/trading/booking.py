@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from actors.domain.lots import matched
+from actors.domain.lots import BadExecution, matched
 from actors.kernel.me import Me
 from actors.trading import actions
 from actors.trading.books import Books
@@ -13,7 +13,7 @@ from messages.addresses import Refused
 from messages.broker import ClientId, Execution
 from messages.database import Statement
 from messages.trading import Order
-from messages.values import Symbol
+from messages.values import OutOfRange, Symbol
 from storage import ledger, orders
 from storage.connections import Reader
 
@@ -85,9 +85,13 @@ class Booking:
         parts, lines = list[tuple[Order, Execution]](), list[ledger.Booking]()
         for symbol, execution in taken.items():
             if (order := self._order(known, execution)) is not None:
-                parts.append((order, execution))
-                done = matched(lots[symbol], execution)
-                lines.append(ledger.fill(execution, name, order.correlation_id, now, done))
+                try:
+                    done = matched(lots[symbol], execution)
+                    lines.append(ledger.fill(execution, name, order.correlation_id, now, done))
+                except (BadExecution, OutOfRange) as no:
+                    self._halt(f"execution {execution.execution_id} of order {order.id} cannot be booked: {no}")
+                else:
+                    parts.append((order, execution))
         if parts:
             statements = (*orders.fill(parts, now), ledger.together(lines))
             self._write([execution for _, execution in parts], statements)

@@ -264,6 +264,8 @@ def test_a_fill_nobody_was_told_of_is_adopted(home: Home) -> None:
         ({"side": Side.SELL}, "this is sell AAPL"),
         ({"symbol": Symbol("IBM")}, "this is buy IBM"),
         ({"client_id": ClientId("f" * 24)}, "its order is none of this desk"),
+        ({"price": Decimal(9 * 10**9)}, "cannot be booked: "),
+        ({"quantity": Decimal("1.0000000001")}, "cannot be booked: "),
     ],
 )
 def test_an_execution_that_cannot_be_ours_halts_trading_and_the_ledger_is_unharmed(
