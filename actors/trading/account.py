@@ -21,8 +21,6 @@ ANSWER_WITHIN: Final = 90.0
 """Seconds a broker may take; then nobody knows, and it is looked up."""
 RESOLVE_AFTER: Final = 2.0
 """Seconds between two tries to find out what became of an order."""
-OVERLAP: Final = 86_400 * 10**6
-"""Microseconds before the newest fill from which on executions are looked at again; what is booked is booked once."""
 MEANS: Final = {
     Stage.WORKING: OrderState.WORKING, Stage.CANCELLED: OrderState.CANCELLED, Stage.EXPIRED: OrderState.LAPSED,
     Stage.REJECTED: OrderState.REFUSED,
@@ -169,8 +167,8 @@ class Account:
         """
         order = sent.order
         self._books.busy.pop(order.id, None)
-        if order.state is OrderState.APPROVED:
-            self._recheck(order)
+        if order.state is OrderState.APPROVED:  # it goes out only where what comes of it can be committed
+            self._books.end(order, (), partial(self._recheck, order), lambda refused: self._later(order))
             return
         why = f"order {order.id} was {order.state} at {order.broker}, which does not know it now"
         self.halt(f"reconciliation: {why}")

@@ -84,10 +84,11 @@ class Judge(Halts):
     def stand(self, those: Collection[Order], busy: Collection[Order], now: int) -> dict[ClientId, str]:
         """Why approved orders may not be sent, of those that may not; they may be smaller no more, only not at all.
 
-        Limits of a day and a minute were looked at when they were approved, and count them since.
+        Limits of a day and a minute were looked at when they were approved, and count them since; a mandate holds again
+        but for its number of orders.
         """
         found = dict[ClientId, str]()
-        at = replace(self._sight(busy, now), sent=Sent(0, 0, 0))
+        at = replace(self._sight(busy, now), sent=Sent(0, 0, 0), waiting=set())
         for order in those:
             if order.is_exit:
                 if (why := self.kept(order, at, now)) is not None:
@@ -98,6 +99,8 @@ class Judge(Halts):
                 found[order.id] = lapsed
             elif isinstance(verdict := risk.check(proposal, self._limits, self._standing(order, at)), Denied):
                 found[order.id] = _why(verdict)
+            elif order.mandate is not None and (lacks := self._lacks(proposal, order, at, now)) is not None:
+                found[order.id] = f"mandate: {lacks.removesuffix('; approve it')}"
         return found
 
     def waiting(self, order: Order, busy: Collection[Order], now: int) -> Order:
@@ -221,7 +224,7 @@ class Judge(Halts):
         sized_by = f"sized by {sized.bound} ({allowed})"
         lacks = self._lacks(proposal, order, at, now)
         if lacks is not None or at.mandate is None:
-            return replace(order, ticket=ticket, price=price, why=f"{sized_by}{lacks or ''}")
+            return replace(order, ticket=ticket, price=price, why=f"{sized_by}; {lacks}" if lacks else sized_by)
         return replace(
             order, ticket=ticket, price=price, why=sized_by, state=OrderState.APPROVED, approved_by="mandate",
             mandate=at.mandate.hash,
@@ -235,9 +238,9 @@ class Judge(Halts):
         try:
             mandate = allowing.read(kept.text, kept.hash)
         except allowing.BadMandate as error:
-            return f"; {error}"
+            return str(error)
         denied = allowing.allows(mandate, proposal, quote, at.under_mandate(order), now)
-        return None if denied is None else f"; {denied.sentence}"
+        return None if denied is None else denied.sentence
 
     def _when_open(self, order: Order, now: int) -> Order:
         """The same, if the market lets it go; else staged. The mandate stays with what waits under it."""

@@ -1,6 +1,7 @@
 """Stops and targets that the broker cannot hold are watched here: each sells what it protects, once."""
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 
@@ -326,12 +327,12 @@ def end(desk: Desk, order: Order, how: Stage, part: int) -> None:
     desk.reconcile()
 
 
-@pytest.mark.parametrize("exchange", [None, Exchange], ids=["watched here", "at the broker"])
+@pytest.mark.parametrize("unfit", [no_legs, lambda ticket: None], ids=["watched here", "at the broker"])
 @pytest.mark.parametrize(("how", "part"), [(Stage.EXPIRED, 0), (Stage.REJECTED, 0), (Stage.EXPIRED, 10)])
 def test_what_a_sale_has_not_sold_keeps_its_stop(
-    home: Home, exchange: type[Exchange] | None, how: Stage, part: int
+    home: Home, unfit: Callable[[Ticket], str | None], how: Stage, part: int
 ) -> None:
-    desk, order = bought(home, None, exchange and exchange())
+    desk, order = bought(home, exchange=Exchange(unfit=unfit))
     sale = desk.stage(Action.SELL, CorrelationId("d" * 32))
     desk.approve(sale.id)
     desk.system.settle()

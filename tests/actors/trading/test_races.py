@@ -279,6 +279,21 @@ def test_what_a_mandate_allowed_is_not_sent_once_that_holds_no_more(home: Home, 
     assert desk.order(order.id).why == f"approval: the mandate {hash_[:12]} that allowed it holds no more"
 
 
+def test_what_has_become_worth_more_than_its_mandate_allows_is_not_sent(home: Home) -> None:
+    desk = opened(home, exchange=Exchange(faults=["deaf"]))
+    until = desk.system.clock.utc() + 3_600 * 10**6
+    mandate = Mandate(Decimal(5_000), 1, None, frozenset(Side), 0.6, until)
+    desk.ref.tell(GiveMandate(mandates.text(mandate), mandates.digest(mandate), Probe[Said | Refused]()))
+    order = desk.stage()
+    desk.prices(104.0)
+
+    desk.system.advance(UNKNOWN)
+
+    assert order.mandate == mandates.digest(mandate)
+    assert (desk.order(order.id).state, desk.exchange.sent) == (OrderState.DENIED, [])
+    assert desk.order(order.id).why.endswith("it is worth 5,200.00, the mandate allows 5,000.00")
+
+
 # Protection and sales
 
 
@@ -393,6 +408,27 @@ def test_what_a_leg_has_done_waits_for_what_its_order_has_where_there_was_no_roo
 
     assert states.state(desk.read, "paper") == (TradingState.ACTIVE, "")
     desk.agree()
+
+
+def test_nothing_goes_out_while_nothing_can_be_committed(home: Home) -> None:
+    desk = opened(home, exchange=Exchange(faults=["deaf"]))
+    order = approved(desk)
+    deliver, full = desk.system.cells[0].deliver, [True]
+
+    def crowded(message: Write) -> bool:
+        if full:
+            message.reply_to.refuse("full", "the disk is full")
+            return False
+        return deliver(message)
+
+    desk.writer.bind(crowded)
+    desk.system.advance(2 * UNKNOWN)
+    meanwhile = list(desk.exchange.sent)
+    full.clear()
+    desk.system.advance(UNKNOWN)
+
+    assert meanwhile == []
+    assert desk.order(order.id).state is OrderState.WORKING
 
 
 def test_an_order_whose_end_found_no_room_is_seen_to_again(home: Home) -> None:
