@@ -76,9 +76,13 @@ class Runner(pykka.ThreadingActor):
             self.began = IDLE
 
     def together(self, taken: list[Post]) -> list[Any]:
-        """The messages that are handled together with the one at hand."""
+        """The messages that are handled together with the one at hand, whose meter tells how long they ran."""
         if self._spans:
             self._spans.begin(self._opened, self.name, taken)
+        for post in taken:
+            meter, waited = self.meters[type(post.message)], self.began - post.sent_at
+            meter.waited[bisect(BOUNDS, waited)] += 1
+            meter.waited_seconds += waited
         return [post.message for post in taken]
 
     @property

@@ -3,7 +3,7 @@
 from actors.kernel.supervision import State
 from actors.kernel.testing import Probe, TestSystem
 from messages.addresses import Ref, Refused
-from tests.actors.kernel.counter import Add, Counter, CounterMessage, Crash, Divide
+from tests.actors.kernel.counter import Add, Counter, CounterMessage, Crash, Divide, Write, Writer, WriterMessage
 
 
 def test_each_actor_shows_whether_it_runs_what_waits_and_its_meters() -> None:
@@ -24,6 +24,20 @@ def test_each_actor_shows_whether_it_runs_what_waits_and_its_meters() -> None:
     system.settle()
     assert [seen.state for seen in system.observe()] == [State.REBUILDING]
     system.stop(grace=1)
+
+
+def test_of_messages_that_are_handled_together_each_has_waited_and_the_one_at_hand_tells_how_long_they_ran() -> None:
+    system, ref, probe = TestSystem(), Ref[WriterMessage]("writer"), Probe[object]()
+    system.add(ref, lambda me: Writer(me, []))
+    system.start()
+    for _ in range(3):
+        ref.tell(Write("row", probe))
+        system.manual.manual.now += 1
+
+    system.settle()
+
+    meter = system.observe()[0].threads["writer"].meters[Write]
+    assert (sum(meter.waited), meter.waited_seconds, sum(meter.ran)) == (3, 3 + 2 + 1, 1)
 
 
 def test_a_crew_is_one_whose_members_hooks_and_meters_go_by_the_same_names() -> None:
