@@ -384,7 +384,7 @@ def serve(context: typer.Context, home: HomeOption = None, on_stop: OnStopOption
                 stopping.wind_up(desk, stopping.chosen(told, desk.access, interrupted=signals[0] == signal.SIGINT))
         failed = None if signals else desk.system.failed.result()
     if failed:
-        process.run_anew(failed, lambda: bool(signals))
+        process.run_anew(place, failed, lambda: bool(signals))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from decimal import Decimal
 from functools import cache, lru_cache, partial
 from itertools import groupby
@@ -11,7 +12,7 @@ from typing import Final
 import msgspec
 
 from actors.console.grounding import rates
-from actors.console.health import health
+from actors.console.health import health, left_of
 from actors.desk import Desk
 from actors.domain.answers import FIELDS
 from actors.domain.answers import Code as GroundingCode
@@ -21,8 +22,7 @@ from actors.kernel.hooks import BOUNDS
 from messages.broker import Side
 from messages.claude import Cause, Purpose
 from messages.trading import OrderState, TradingState, Valuation
-from messages.values import CorrelationId
-from storage import breaker, metrics, questions, tasks
+from storage import breaker, metrics, tasks
 from storage import states as stored
 from storage.home import Home
 from storage.metrics import Asked, Took, What
@@ -40,7 +40,6 @@ KINDS: Final = (
 )  # fmt: skip
 """Queues and types of tasks; each has its series from the start."""
 PURPOSES: Final[tuple[Purpose, ...]] = ("recommendation", "question", "chat")
-NO_ROUND: Final = CorrelationId("")
 OTHER: Final = "other"
 SQLITE: Final = "sqlite"
 CAUSES: Final = (ABSTAINED, *Cause, *GroundingCode, OTHER)
@@ -56,12 +55,16 @@ def identity(home: Home) -> dict[str, str]:
     return {"service.instance.id": hashlib.sha256(str(home.path.resolve()).encode()).hexdigest()[:16]}
 
 
-def pages(desk: Desk) -> dict[str, Page]:
-    """/healthz says whether it is alive, /readyz whether it is ready: 200, or 503 with the reasons."""
+def pages(desk: Desk, hide: Callable[[str], str]) -> dict[str, Page]:
+    """/healthz says whether it is alive, /readyz whether it is ready: 200, or 503 with the reasons.
+
+    The port is open to whoever is on this machine, so that `hide` takes secrets out of what a crash has said.
+    """
 
     def page(wanted: str) -> tuple[int, str, bytes]:
         found = health(desk.access)
-        return 200 if getattr(found, wanted) else 503, JSON, msgspec.json.encode(found)
+        said = replace(found, reasons=tuple(map(hide, found.reasons)), notes=tuple(map(hide, found.notes)))
+        return 200 if getattr(found, wanted) else 503, JSON, msgspec.json.encode(said)
 
     return {"/healthz": partial(page, "alive"), "/readyz": partial(page, "ready")}
 
@@ -71,6 +74,8 @@ def sources(desk: Desk, hooks: CountingHooks) -> Sources:
     system, numbers = desk.system, dict[Instrument, Callable[[], Points]]()
     for part in (_events, _database, _queues, _claude, _research, _trading):
         numbers |= part(desk)
+    began = system.clock.utc() / 1e6
+    numbers[table.STARTED] = lambda: [((), began)]
     actors = system.observe, system.clock.monotonic, BOUNDS, hooks, system.dead_letters
     return Sources(*actors, numbers, _histograms(desk))
 
@@ -135,11 +140,8 @@ def _claude(desk: Desk) -> Numbers:
         return [((each.model,), of(each)) for each in all_asked()]
 
     def left() -> Points:
-        spent = questions.spent(read, NO_ROUND, *questions.starts(utc()))
-        return [
-            (("day",), max(0.0, float(asking.max_usd_per_day - spent.day))),
-            (("month",), max(0.0, float(asking.max_usd_per_month - spent.month))),
-        ]
+        day, month = left_of(read, asking, utc())
+        return [(("day",), float(day)), (("month",), float(month))]
 
     def circuit() -> Points:
         row = breaker.latest(read)
@@ -155,6 +157,10 @@ def _claude(desk: Desk) -> Numbers:
         table.OUTPUT_TOKENS: lambda: tokens(attrgetter("output")),
         table.CACHE_READ_TOKENS: lambda: tokens(attrgetter("cache_read")),
         table.CACHE_WRITE_TOKENS: lambda: tokens(attrgetter("cache_write")),
+        table.BUDGET: lambda: [
+            (("day",), float(asking.max_usd_per_day)),
+            (("month",), float(asking.max_usd_per_month)),
+        ],
         table.BUDGET_LEFT: left,
         table.CIRCUIT_STATE: circuit,
         table.CIRCUIT_TRANSITIONS: lambda: [((state,), count) for state, count in metrics.entered(read).items()],

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from storage.connections import Reader
     from storage.home import Home
     from telemetry.hooks import CountingHooks
+    from telemetry.logs import Redactor
     from telemetry.tracing import Spans
 
 RESTARTS: Final = 5
@@ -70,33 +71,39 @@ def desk_in(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, Co
     try:
         chosen = reading.load(home)
         show = _log_to(home, chosen)
-        spans = _spans(chosen)
-        hooks = CountingHooks(spans)
-        edges = Edges(
-            lambda publish, flush: System(hooks=hooks, publish=publish, flush=flush), random.random, Programs, _places
-        )
-        desk = Desk(home, chosen, edges, serve=serve)
-        desk.start()
-        if serve:
-            show()  # only now: what keeps a desk from starting is said in one line, and its stack is in the log
-        try:
-            yield desk, chosen, hooks
-        finally:
-            if late := desk.stop():
-                print(f"warning: {', '.join(late)} did not stop in time and were abandoned", file=sys.stderr)
-            if spans is not None:
-                spans.close()
+        with _spans(chosen) as spans:
+            hooks = CountingHooks(spans)
+            edges = Edges(
+                lambda publish, flush: System(hooks=hooks, publish=publish, flush=flush),
+                random.random, Programs, _places,
+            )  # fmt: skip
+            desk = Desk(home, chosen, edges, serve=serve)
+            desk.start()
+            if serve:
+                show()  # only now: what keeps a desk from starting is said in one line, and its stack is in the log
+            try:
+                yield desk, chosen, hooks
+            finally:
+                if late := desk.stop():
+                    print(f"warning: {', '.join(late)} did not stop in time and were abandoned", file=sys.stderr)
     finally:
         home.release()
 
 
-def _spans(settings: "Settings") -> "Spans | None":
-    """What records traces, where they are wanted. Raises CannotExport."""
+@contextmanager
+def _spans(settings: "Settings") -> "Generator[Spans | None]":
+    """What records traces, where they are wanted; what is left of them is sent in the end. Raises CannotExport."""
     if (chosen := settings.tracing).exporter == "none":
-        return None
+        yield None
+        return
     from telemetry.tracing import spans  # brings OpenTelemetry's tracing, 0.1 s
 
-    return spans(chosen.exporter, chosen.sample, chosen.endpoint)
+    recording = spans(chosen.exporter, chosen.sample, chosen.endpoint)
+    try:
+        yield recording
+    finally:
+        if recording is not None:
+            recording.close()
 
 
 def _places(settings: "Settings") -> "Places":
@@ -121,7 +128,7 @@ def metrics_of(desk: "Desk", home: "Home", hooks: "CountingHooks", settings: "Se
     from actors import measures
     from telemetry.exporter import Exporter, PortTaken
 
-    exporter = Exporter(measures.sources(desk, hooks), measures.identity(home), measures.pages(desk))
+    exporter = Exporter(measures.sources(desk, hooks), measures.identity(home), measures.pages(desk, _redactor(home)))
     try:
         try:
             exporter.serve(port)
@@ -136,8 +143,9 @@ def metrics_of(desk: "Desk", home: "Home", hooks: "CountingHooks", settings: "Se
         exporter.close()
 
 
-def run_anew(reason: str, told_to_stop: Callable[[], bool]) -> None:
+def run_anew(home: "Home", reason: str, told_to_stop: Callable[[], bool]) -> None:
     """Replace this process by a new one with the same command, after a pause, unless that was done too often."""
+    reason = _redactor(home)(reason)
     now = time.time()
     before = [at for at in map(float, os.environ.get(RESTARTED_AT, "").split()) if at > now - RESTARTED_WITHIN]
     if len(before) >= RESTARTS:
@@ -224,11 +232,18 @@ class _Interrupts:
 
 def _log_to(home: "Home", settings: "Settings") -> Callable[[], None]:
     """What is logged goes into the file; and on the terminal, from when what this returns is called."""
-    from telemetry.logs import Redactor, known_secrets, log_to, show_on
+    from telemetry.logs import log_to, show_on
 
-    hide = Redactor(known_secrets(os.environ, home.path / "alpaca.toml"))
+    hide = _redactor(home)
     try:
         log_to(home.log, settings.log_format, settings.log_level, hide)
     except OSError as error:
         raise home.unusable(error) from error
     return partial(show_on, sys.stderr, settings.log_format, hide)
+
+
+def _redactor(home: "Home") -> "Redactor":
+    """What hides the secrets that this process has read, and whatever looks like one."""
+    from telemetry.logs import Redactor, known_secrets
+
+    return Redactor(known_secrets(os.environ, home.path / "alpaca.toml"))

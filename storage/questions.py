@@ -16,6 +16,7 @@ from messages.values import CorrelationId, from_units, to_units
 from storage.connections import Reader
 
 Outcome = Cause | Literal["answered"]
+NO_ROUND: Final = CorrelationId("")
 _SPENT: Final = "SELECT coalesce(sum(coalesce(cost, reserved)), 0) FROM claude_questions WHERE"
 _COLUMNS: Final = (
     "id, correlation_id, purpose, symbol, model, reserved, cost, outcome, asked_at, ended_at, seconds "
@@ -99,14 +100,13 @@ def starts(now: int) -> tuple[int, int]:
 # What the gateway writes
 
 
-def reserve(question: Question, dollars: Decimal, caps: Caps, now: int, day_start: int, month_start: int) -> Statement:
+def reserve(question: Question, dollars: Decimal, caps: Caps, now: int) -> Statement:
     """Keep the question and what it may cost; returns its id, or nothing.
 
     Nothing where a cap is in the way, or nobody has agreed to this model and as many dollars a round: tasks of an
     earlier round may be asked under other settings than those that a person has seen.
     """
-    about = question.correlation_id
-    units = to_units(dollars)
+    about, units, (day_start, month_start) = question.correlation_id, to_units(dollars), starts(now)
     return Statement(
         f"""INSERT INTO claude_questions (id, correlation_id, purpose, symbol, model, reserved, asked_at)
         SELECT ?, ?, ?, ?, ?, ?, ? WHERE ? <= ?
@@ -157,8 +157,9 @@ def settle_left(now: int) -> Statement:
 # What anyone reads
 
 
-def spent(read: Reader, correlation_id: CorrelationId, day_start: int, month_start: int) -> Spent:
-    """What is spent or reserved in this round, on this day and in this month."""
+def spent(read: Reader, now: int, correlation_id: CorrelationId = NO_ROUND) -> Spent:
+    """What is spent or reserved in this round, on the day and in the month of this moment, UTC in microseconds."""
+    day_start, month_start = starts(now)
     ((round_, day, month),) = read.rows(
         tuple[int, int, int],
         f"SELECT ({_SPENT} correlation_id = ?), ({_SPENT} asked_at >= ?), ({_SPENT} asked_at >= ?)",

@@ -129,6 +129,7 @@ class Spans:
         bound = TraceIdRatioBased.get_bound_for_rate(sample)
         self._bound = f"{bound:016x}" if bound <= TraceIdRatioBased.TRACE_ID_LIMIT else "g"  # above all digits
         self._exporter = exporter
+        _seldom("opentelemetry.sdk._shared_internal")  # where there is no room it says so on the thread of an actor
         self._processor: Any = BatchSpanProcessor(
             Made(exporter), max_queue_size=QUEUE, schedule_delay_millis=EVERY * 1000
         )
@@ -193,10 +194,17 @@ def _otlp(endpoint: str) -> SpanExporter:
         raise CannotExport(
             '[tracing] exporter = "otlp": the package that speaks OTLP is missing; run `.venv/bin/uv sync --extra otlp`'
         ) from error
-    log = logging.getLogger(OTLPSpanExporter.__module__)
-    log.setLevel(logging.ERROR)  # of each try it warns, and of the last one it says that it was that
-    log.addFilter(_Seldom())
+    _seldom(OTLPSpanExporter.__module__).setLevel(
+        logging.ERROR
+    )  # it warns of each try, and of the last one as an error
     return OTLPSpanExporter(endpoint, timeout=SENT_WITHIN)
+
+
+def _seldom(name: str) -> logging.Logger:
+    log = logging.getLogger(name)
+    if not any(isinstance(each, _Seldom) for each in log.filters):
+        log.addFilter(_Seldom())
+    return log
 
 
 class _Seldom(logging.Filter):

@@ -8,14 +8,12 @@ from actors.claude.sessions import Heard
 from actors.domain import cost
 from messages.claude import Asking, Profile, Question
 from messages.database import Statement
-from messages.values import CorrelationId
 from storage import consents, model_prices, questions
 from storage.connections import Reader
 from storage.questions import Caps
 
 AGREE: Final = "`run.py once --claude on` does"
 RAISE: Final = "raise the ceilings under [claude] in desk.toml, or wait"
-NOBODY: Final = CorrelationId("")
 """Of no round."""
 
 
@@ -49,7 +47,7 @@ class Till:
         caps = Caps(
             asking.max_usd_per_question, asking.max_usd_per_round, asking.max_usd_per_day, asking.max_usd_per_month
         )
-        return questions.reserve(question, dollars, caps, now, *questions.starts(now))
+        return questions.reserve(question, dollars, caps, now)
 
     def closed(self, profile: Profile, now: int) -> str | None:
         """Why no question of this profile can be paid for now."""
@@ -57,7 +55,7 @@ class Till:
             model_prices.price(profile.model)
         except model_prices.UnknownPrice as error:
             return str(error)
-        spent = questions.spent(self.read, NOBODY, *questions.starts(now))
+        spent = questions.spent(self.read, now)
         if spent.day >= self.asking.max_usd_per_day or spent.month >= self.asking.max_usd_per_month:
             return f"{spent.day:.2f} $ are spent today and {spent.month:.2f} $ this month; {RAISE}"
         return None
@@ -67,7 +65,7 @@ class Till:
         given, asking = consents.latest(self.read), self.asking
         if given is None or given.model != asking.model or given.usd_per_round < asking.max_usd_per_round:
             return f"nobody has agreed to {asking.model} for {asking.max_usd_per_round:.2f} $ a round; {AGREE}"
-        spent, asking = questions.spent(self.read, question.correlation_id, *questions.starts(now)), self.asking
+        spent, asking = questions.spent(self.read, now, question.correlation_id), self.asking
         ceilings = (
             ("question", Decimal(0), asking.max_usd_per_question),
             ("round", spent.round, asking.max_usd_per_round),

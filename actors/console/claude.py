@@ -7,14 +7,12 @@ from typing import Final
 from actors.console.access import Access, DeskRefused
 from messages.claude import Asking, Look, Program, Programs
 from messages.prices import ModelPrice
-from messages.values import CorrelationId
 from storage import breaker, consents, model_prices, questions
 from storage.connections import Reader
 from storage.questions import Breakdown
 
 SHOWN: Final = 5
 """How many failures, newest first."""
-NO_ROUND: Final = CorrelationId("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +95,7 @@ def state(read: Reader, asking: Asking, now: int, live: Live | None = None) -> S
 
 
 def _state(read: Reader, asking: Asking, now: int, live: Live | None) -> State:
-    day, month = questions.starts(now)
-    spent = questions.spent(read, NO_ROUND, day, month)
+    spent, (_, month) = questions.spent(read, now), questions.starts(now)
     return State(
         asking.model,
         _price(asking.model),

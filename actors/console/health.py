@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Final
 
 from actors.console.access import Access
-from messages.values import CorrelationId
+from messages.claude import Asking
 from storage import breaker, metrics, questions, states, tasks
 from storage.connections import DatabaseUnusable, Reader
 from storage.payloads import Undecodable
@@ -16,7 +16,6 @@ BEHIND: Final = 3_600.0
 """Seconds after which a task that could run is worth a note."""
 NEARLY: Final = Decimal("0.1")
 """The share of a budget below which what is left is worth a note."""
-NO_ROUND: Final = CorrelationId("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +86,17 @@ def _stored(access: Access, notes: list[str]) -> Stored:
     now = access.system.clock.utc()
     with access.read.snapshot() as at:
         row, (state, why) = breaker.latest(at), states.state(at, access.broker, access.halted())
-        spent, asking = questions.spent(at, NO_ROUND, *questions.starts(now)), access.asking
+        asking, left = access.asking, left_of(at, access.asking, now)
         queues = _queues(at, now)
         valued = metrics.valuation(at)
     if row is not None and row.state != "closed":
         notes.append(f"Claude is not asked for now ({row.cause}): {row.sentence}")
-    left = asking.max_usd_per_day - spent.day, asking.max_usd_per_month - spent.month
     for name, rest, most in (
         ("today", left[0], asking.max_usd_per_day),
         ("this month", left[1], asking.max_usd_per_month),
     ):
         if rest < most * NEARLY:
-            notes.append(f"{max(rest, Decimal(0)):.2f} $ of {most:.2f} $ are left for Claude {name}")
+            notes.append(f"{rest:.2f} $ of {most:.2f} $ are left for Claude {name}")
     if why:
         notes.append(f"trading is {state}: {why}")
     notes += [
@@ -110,6 +108,15 @@ def _stored(access: Access, notes: list[str]) -> Stored:
         "closed" if row is None else row.state, *left, str(state), queues,
         None if valued is None else valued.as_of.isoformat(),
     )  # fmt: skip
+
+
+def left_of(read: Reader, asking: Asking, now: int) -> tuple[Decimal, Decimal]:
+    """Dollars that may still be spent this day and this month (UTC), what is reserved counting as spent."""
+    spent = questions.spent(read, now)
+    return (
+        max(Decimal(0), asking.max_usd_per_day - spent.day),
+        max(Decimal(0), asking.max_usd_per_month - spent.month),
+    )
 
 
 def _queues(read: Reader, now: int) -> tuple[QueueHealth, ...]:

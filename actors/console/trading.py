@@ -121,8 +121,10 @@ def say(access: Access, what: What, of: str, reason: str = "") -> Said:
 
 def amend(access: Access, of: str, prices: Prices) -> Said:
     """Have a working order work at other prices; the beginning of its id is enough. Raises NotFound, DeskRefused."""
-    make: Any = partial(Amend, find(access.read, of).id, prices.limit, prices.stop)
-    return access.ask(Said, access.trading, make)
+    order = find(access.read, of)
+    make: Any = partial(Amend, order.id, prices.limit, prices.stop)
+    with within(Trace(order.correlation_id)):
+        return access.ask(Said, access.trading, make)
 
 
 def followed(door: Following, of: str) -> OrderState:

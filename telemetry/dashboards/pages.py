@@ -125,7 +125,7 @@ OVERVIEW: Final = Page(
     (
         Row("Now", (ready, oldest_message, tasks_waiting, oldest_task, circuit, left_today, value, halted)),
         Row("Messages", (
-            series("Messages", "Messages handled a second.", "ops", (rate(f"{PROCESSING}_count"), "all actors")),
+            series("Messages", "Messages handled a second.", "ops", (rate(f"{MAILBOX}_count"), "all actors")),
             dead_letters, in_mailbox, busy,
         )),
         Row("Tasks", (tasks_done, tasks_failed, task_wait, task_age)),
@@ -148,7 +148,7 @@ ACTORS: Final = Page(
     (
         Row("Now", (
             ready, oldest_message,
-            headline("Messages a second", "Handled by all actors.", "ops", rate(f"{PROCESSING}_count")),
+            headline("Messages a second", "Handled by all actors.", "ops", rate(f"{MAILBOX}_count")),
             headline("Crashes, 1 h", "Of all actors in the hour before.", "short",
                      happened("actor_failures_total", "1h"), bad=1),
             headline("Dead letters, 1 h", "Messages nobody has handled in the hour before.", "short",
@@ -156,7 +156,7 @@ ACTORS: Final = Page(
         )),
         Row("Messages", (
             series("Messages", "Handled a second, by actor.", "ops",
-                   (rate(f"{PROCESSING}_count", by="actor"), "{{actor}}")),
+                   (rate(f"{MAILBOX}_count", by="actor"), "{{actor}}")),
             dead_letters,
             series("Time in mailbox", "99 % of messages waited no longer, by actor.", "s",
                    (quantile(0.99, MAILBOX, by="actor"), "{{actor}}")),

@@ -25,6 +25,7 @@ from telemetry import instruments as table
 from telemetry.exporter import Exporter, PortTaken
 from telemetry.hooks import CountingHooks
 from telemetry.instruments import Counter, Histogram, Instrument
+from telemetry.logs import Redactor
 from tests.desks import StagedDesk, prices, walk
 from tests.telemetry.scraping import Scrape
 
@@ -299,6 +300,18 @@ def test_what_a_person_may_want_to_look_at_is_a_note_and_no_reason(measured: Mea
     claude = "Claude is not asked for now (network): no route"
     assert found.notes == (claude, "trading is REDUCING: a person said so")
     assert halted.notes == (claude, f"trading is HALTED: {staged.home.halted()}")
+
+
+def test_what_a_crash_has_said_is_served_without_secrets(home: Home) -> None:
+    desk = StagedDesk(home).start().desk
+    desk.system.fail("trading crashed: RuntimeError('401 for APCA-API-SECRET-KEY: abcdefgh and ijklmnop')")
+
+    code, _, body = measures.pages(desk, Redactor(["ijklmnop"]))["/readyz"]()
+    desk.stop()
+
+    assert code == 503
+    assert b"trading crashed: RuntimeError('401 for APCA-API-SECRET-KEY: [secret]" in body
+    assert b"ijklmnop" not in body
 
 
 @pytest.mark.parametrize("cause", ["the file HALT", "real money that nobody has confirmed", "a disk that is full"])

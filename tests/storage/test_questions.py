@@ -43,7 +43,7 @@ def agreed(connection: WriteConnection) -> None:
 
 
 def reserve(asked: Question, dollars: str, caps: Caps = CAPS, now: int = NOW) -> Statement:
-    return questions.reserve(asked, Decimal(dollars), caps, now, *questions.starts(now))
+    return questions.reserve(asked, Decimal(dollars), caps, now)
 
 
 def returned(connection: WriteConnection, *statements: Statement) -> list[object]:
@@ -68,16 +68,16 @@ def test_a_reservation_counts_as_spent_until_the_cost_takes_its_place(
     connection: WriteConnection, read: Reader
 ) -> None:
     assert returned(connection, reserve(question("a"), "0.30")) == ["a"]
-    reserved = questions.spent(read, ONE, *questions.starts(NOW))
+    reserved = questions.spent(read, NOW, ONE)
 
     assert returned(connection, settle("a", "0.012345678")) == ["a"]
 
     assert reserved == Spent(Decimal("0.3"), Decimal("0.3"), Decimal("0.3"))
     cost = Decimal("0.012345678")
-    assert questions.spent(read, ONE, *questions.starts(NOW)) == Spent(cost, cost, cost)
-    assert questions.spent(read, OTHER, *questions.starts(NOW)) == Spent(Decimal(0), cost, cost)
-    assert questions.spent(read, ONE, *questions.starts(NOW + DAY)) == Spent(cost, Decimal(0), cost)
-    assert questions.spent(read, ONE, *questions.starts(NOW + 31 * DAY)) == Spent(cost, Decimal(0), Decimal(0))
+    assert questions.spent(read, NOW, ONE) == Spent(cost, cost, cost)
+    assert questions.spent(read, NOW, OTHER) == Spent(Decimal(0), cost, cost)
+    assert questions.spent(read, NOW + DAY, ONE) == Spent(cost, Decimal(0), cost)
+    assert questions.spent(read, NOW + 31 * DAY, ONE) == Spent(cost, Decimal(0), Decimal(0))
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_reservations_of_one_transaction_see_each_other(connection: WriteConnect
     wanted = [reserve(question(f"q{n}"), "0.3") for n in range(5)]
 
     assert returned(connection, *wanted) == ["q0", "q1", "q2", None, None]
-    assert questions.spent(read, ONE, *questions.starts(NOW)).round == Decimal("0.9")
+    assert questions.spent(read, NOW, ONE).round == Decimal("0.9")
 
 
 def test_with_a_cap_of_nothing_only_what_is_free_is_asked(connection: WriteConnection) -> None:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from opentelemetry.sdk import _shared_internal
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import Decision, TraceIdRatioBased
 from opentelemetry.trace import StatusCode
 
 from actors.console import trading
+from actors.console.access import DeskRefused
 from actors.kernel.testing import Probe, Recorder, TestSystem
 from actors.settings.reading import Settings
 from messages.addresses import Ref, Refused
@@ -95,14 +97,18 @@ def test_a_round_is_one_trace_from_the_click_to_the_entry_of_its_fill(
     desk.once()
     about = desk.begin()
 
-    trading.say(desk.access, "approve", orders.newest(desk.read, 1)[0].id)
+    order = orders.newest(desk.read, 1)[0]
+    trading.say(desk.access, "approve", order.id)
     desk.system.settle()
+    with pytest.raises(DeskRefused):
+        trading.amend(desk.access, order.id, trading.Prices())
     desk.stop()
 
     names = recording.names(about)
     for name in (
         "tasks Submit", "database Write", "processes-1 Run", "workers-1 Run", "research Run", "tasks Finished",
         "tasks waits for Finished", "trading Run", "trading Approve", "broker Send", "trading Executed",
+        "trading Amend",
     ):  # fmt: skip
         alike = name.replace("-1", "-2")
         assert name in names or alike in names, name
@@ -284,6 +290,21 @@ def test_an_endpoint_that_hangs_or_refuses_slows_neither_the_desk_nor_its_stop(
     assert len(counter.log) == 5_001
     if place == "silent":
         assert sending(), "the stop has waited until the endpoint was given up"
+
+
+def test_that_spans_find_no_room_is_said_once_in_ten_minutes(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = logging.getLogger(_shared_internal.__name__)
+    monkeypatch.setattr(log, "filters", [])  # the SDK's own lets the same pass every twenty seconds
+    for _ in range(2):
+        Recording().spans.close()
+
+    for _ in range(3):
+        log.warning("Queue full, dropping %s.", "Span")
+
+    assert len(log.filters) == 1
+    assert [record.message for record in caplog.records] == ["Queue full, dropping Span."]
 
 
 def test_who_is_asked_and_answers_is_seen_from_both_sides(recording: Recording) -> None:

@@ -220,7 +220,7 @@ class Gateways:
 
     def spent(self) -> Decimal:
         """Dollars that count as spent today."""
-        return questions.spent(self.read, ROUND, *questions.starts(self.system.clock.utc())).day
+        return questions.spent(self.read, self.system.clock.utc(), ROUND).day
 
 
 def end(probe: Probe[Any]) -> Any:

@@ -99,7 +99,7 @@ class Researched:
 
     def _settle(self, asked: Question, cost: Decimal, outcome: questions.Outcome) -> None:
         much, now = Caps(*[Decimal(100)] * 4), self.system.clock.utc()
-        reserve = questions.reserve(asked, Decimal("0.1"), much, now, *questions.starts(now))
+        reserve = questions.reserve(asked, Decimal("0.1"), much, now)
         self.connection.commit([[reserve, questions.settle(asked, cost, outcome, 1.0, now)]])
 
     def decided(self, probe: Probe[Finished | Refused]) -> Decision:
