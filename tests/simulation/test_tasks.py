@@ -1,8 +1,6 @@
 """The queues alone under orders, crashes and kills that a seed picks. One of them again: `SEED=n SEEDS=1 pytest …`."""
 
-import os
 import random
-import shutil
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,8 +32,9 @@ from storage.connections import Reader
 from storage.home import Home
 from storage.tasks import QUEUES
 from tests.actors.queues import ROUND, Hand, Queues, effects, key, note
+from tests.simulation.seeds import FIRST, SEEDS, assert_hit, hits_of
 
-FIRST, SEEDS = int(os.environ.get("SEED", "0")), os.environ.get("SEEDS")
+WANTED: Final = {"Submitted", "Refused", "Done", "done", "dead", "cancelled", "killed", "crashed"}
 ENDED: Final = {"done", "dead", "cancelled"}
 ATTEMPTS: Final = 4
 LIVES: Final = 5
@@ -200,27 +199,17 @@ def _leased(rows: list[tasks.TaskRow], queue: str) -> set[tuple[int, int]]:
     return {(row.id, row.attempts) for row in rows if row.queue == queue and row.state == "leased"}
 
 
-def live_through(seeds: range, memory: Path) -> None:
-    hits = Counter[str]()
-    for seed in seeds:
-        (place := memory / str(seed)).mkdir()
-        try:
-            hits += Story(seed, Home(place)).live()
-        except BaseException:
-            print(f"seed {seed}")
-            raise
-        shutil.rmtree(place)
-    print(hits)
-    wanted = {"Submitted", "Refused", "Done", "done", "dead", "cancelled", "killed", "crashed"}
-    assert SEEDS or not wanted - hits.keys(), "a story in which nothing happens proves nothing"
+def live(seed: int, place: Path) -> Counter[str]:
+    place.mkdir()
+    return Story(seed, Home(place)).live()
 
 
 def test_every_task_ends_and_no_order_is_broken_whatever_befalls_the_queues(memory: Path) -> None:
-    live_through(range(FIRST, FIRST + int(SEEDS or 12)), memory)
+    assert_hit(hits_of(range(FIRST, FIRST + int(SEEDS or 12)), memory, live), WANTED)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("block", range(2))
 def test_the_same_in_more_stories(block: int, memory: Path) -> None:
-    live_through(range(FIRST + block, FIRST + int(SEEDS or 300), 2), memory)
+    assert_hit(hits_of(range(FIRST + block, FIRST + int(SEEDS or 300), 2), memory, live), WANTED)
