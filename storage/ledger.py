@@ -124,15 +124,6 @@ def together(bookings: Iterable[Booking]) -> Statement:
     return Statement(_BOOK_ALL, (msgspec.json.encode([booking.values for _, booking in bookings]).decode(),))
 
 
-def deposit(
-    amount: Decimal, name: str, broker: str, session: dt.date, correlation_id: CorrelationId, now: int
-) -> Booking:
-    """Cash that came from outside, or, below zero, went there; `name` makes it one. Raises OutOfRange."""
-    money = to_units(amount)
-    lines = [_money("cash", money), _money("deposits", -money)]
-    return _once("deposit", name, correlation_id, now, broker, name, session.isoformat(), lines)
-
-
 def dividend(
     symbol: Symbol, amount: Decimal, broker: str, session: dt.date, correlation_id: CorrelationId, now: int
 ) -> Booking:

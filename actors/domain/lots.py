@@ -1,6 +1,5 @@
 """Which lot a sale takes: oldest first, highest cost first, or those that are named. Exact to 1e-9, nothing is lost."""
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation, localcontext
@@ -74,11 +73,6 @@ def split(lots: Sequence[Lot], new: Decimal, old: Decimal) -> tuple[Lot, ...]:
     with localcontext(_WIDE):
         quantities = [(lot.quantity * new / old).quantize(UNIT) or UNIT.copy_sign(lot.quantity) for lot in lots]
     return tuple(replace(lot, quantity=quantity) for lot, quantity in zip(lots, quantities, strict=True))
-
-
-def days_held(acquired: dt.date | None, sold: dt.date) -> int | None:
-    """Calendar days from one to the other."""
-    return None if acquired is None else (sold - acquired).days
 
 
 def _share(lot: Lot, taken: Decimal) -> Decimal:

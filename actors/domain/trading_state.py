@@ -1,18 +1,10 @@
-"""What may be sent at all: which of several states holds, and what losses make of it."""
+"""What losses make of whether anything may be sent."""
 
 from decimal import Decimal
-from typing import Final
 
 from actors.domain.figures import money, part, percent
 from actors.domain.orders import EXACT, Code, Denied, Limits
 from messages.trading import TradingState
-
-_BY_STRICTNESS: Final = (TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED)
-
-
-def stricter(*states: TradingState) -> TradingState:
-    """The strictest of them holds; of none, ACTIVE."""
-    return max(states, key=_BY_STRICTNESS.index, default=TradingState.ACTIVE)
 
 
 def watch(equity: Decimal, day_start: Decimal, peak: Decimal, limits: Limits) -> tuple[TradingState, str]:

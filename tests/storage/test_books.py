@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from actors.domain.lots import matched, split
-from messages.broker import ClientId, Execution, Side
+from messages.broker import Activity, Cause, ClientId, Execution, Side
 from messages.database import Statement
 from messages.lots import Method
 from messages.trading import Held, Holding
@@ -39,6 +39,11 @@ def executed(
     number: str, side: Side, quantity: str, price: str, fee: str = "0", symbol: Symbol = AAPL, on: dt.date = FRIDAY
 ) -> Execution:
     return Execution(ClientId("a" * 24), number, symbol, side, Decimal(quantity), Decimal(price), Decimal(fee), on, 0)
+
+
+def deposit(amount: Decimal, name: str, session: dt.date = FRIDAY) -> Booking:
+    """Cash that came from outside, or went there."""
+    return ledger.moved(Activity(Cause.TRANSFER, name, name, None, amount, Decimal(0), session, 0), PAPER, ROUND, 0)
 
 
 class Books:
@@ -143,7 +148,7 @@ def test_a_second_execution_of_the_same_id_changes_nothing_and_says_so(opened: B
 def test_deposits_and_dividends_come_once_and_a_split_keeps_cost(opened: Books) -> None:
     lots = ledger.lots(opened.read, PAPER, AAPL)
     bookings = (
-        ledger.deposit(Decimal(50), "wire 1", PAPER, FRIDAY, ROUND, 0),
+        deposit(Decimal(50), "wire 1"),
         ledger.dividend(AAPL, Decimal("26.5"), PAPER, FRIDAY, ROUND, 0),
         ledger.split(AAPL, lots, split(lots, Decimal(7), Decimal(1)), PAPER, FRIDAY, ROUND, 0),
     )
@@ -222,7 +227,7 @@ def test_whoever_takes_from_a_lot_more_than_it_holds_is_refused_and_nothing_is_b
 
 
 def test_lines_that_do_not_sum_to_zero_are_refused(opened: Books) -> None:
-    _, booking = ledger.deposit(Decimal(5), "wire", PAPER, FRIDAY, ROUND, 0)
+    _, booking = deposit(Decimal(5), "wire")
     off = Statement(booking.sql, (*booking.values[:-1], '[["cash", null, 0, 5, null, null]]'))
 
     [refused] = opened.connection.commit([[off]])
@@ -245,7 +250,7 @@ def test_an_import_begins_the_books_anew(opened: Books) -> None:
 
 def test_nobody_but_the_writer_can_add_to_the_books(opened: Books, home: Home) -> None:
     other = apsw.Connection(str(home.database))
-    _, booking = ledger.deposit(Decimal(5), "wire", PAPER, FRIDAY, ROUND, 0)
+    _, booking = deposit(Decimal(5), "wire")
     kept = decisions.insert(BUY, ROUND, 0)
 
     for statement in (
@@ -273,7 +278,7 @@ def kept(opened: Books) -> Books:
     opened.connection.commit([[decisions.insert(BUY, ROUND, 0)]])
     opened.fill(executed("x2", Side.SELL, "12", "150", "3"))
     opened.book(ledger.dividend(IBM, Decimal(7), PAPER, FRIDAY, ROUND, 0))
-    opened.book(ledger.deposit(Decimal(9), "wire", PAPER, FRIDAY, ROUND, 0))
+    opened.book(deposit(Decimal(9), "wire"))
     raw = opened.connection.raw
     fetch(raw, "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON; PRAGMA synchronous = OFF")
     for name in columns(opened.read, "SELECT name FROM sqlite_schema WHERE type = 'trigger'"):
@@ -418,7 +423,7 @@ class Trading(RuleBasedStateMachine):
 
     @rule(amount=st.decimals(-500, 500, places=9))
     def deposit(self, amount: Decimal) -> None:
-        self.once(ledger.deposit(amount, f"d{len(self.done)}", PAPER, self.day, ROUND, 0))
+        self.once(deposit(amount, f"d{len(self.done)}", self.day))
         self.cash += amount
 
     @rule(symbol=SYMBOLS, amount=PRICES)

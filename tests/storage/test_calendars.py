@@ -3,11 +3,9 @@
 from messages.values import Symbol
 from storage import calendars, sectors
 from storage.connections import Reader
-from storage.migrations import known
 from storage.writing import StatementFailed, WriteConnection
 from tests.actors.domain.days import day, utc, weekdays
 
-BEFORE = next(number for number, step in enumerate(known()) if step.name.endswith("_calendar"))
 AAPL, IBM, FB = Symbol("AAPL"), Symbol("IBM"), Symbol("FB")
 
 

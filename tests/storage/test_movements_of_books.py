@@ -12,7 +12,7 @@ from storage import ledger
 from storage.movements import movements
 from storage.writing import WriteConnection
 from tests.actors.domain.making import LAST, bars
-from tests.storage.test_books import AAPL, PAPER, ROUND, Books, executed
+from tests.storage.test_books import AAPL, PAPER, ROUND, Books, deposit, executed
 
 NOON = int(dt.datetime.combine(LAST - dt.timedelta(3), dt.time(12), tzinfo=dt.UTC).timestamp()) * 1_000_000
 DAYS = [LAST - dt.timedelta(back) for back in (3, 2, 1, 0)]
@@ -29,7 +29,7 @@ def test_a_traded_portfolio_is_worth_what_its_books_say(connection: WriteConnect
     books.book(
         ledger.dividend(AAPL, Decimal(7), PAPER, DAYS[3], ROUND, 0),
         ledger.split(AAPL, lots, split(lots, Decimal(2), Decimal(1)), PAPER, DAYS[3], ROUND, 0),
-        ledger.deposit(Decimal(50), "mine", PAPER, DAYS[3], ROUND, 0),
+        deposit(Decimal(50), "mine", DAYS[3]),
     )
 
     found = rebuild(movements(books.read), (), DAYS, {AAPL: bars([100, 110, 99, 60], adj_close=[50, 55, 49.5, 60])})

@@ -1,12 +1,11 @@
-"""Which state holds, and when losses halt trading."""
+"""When losses halt trading."""
 
 from decimal import Decimal
-from itertools import permutations
 
 import pytest
 
 from actors.domain.orders import Limits
-from actors.domain.trading_state import stricter, watch
+from actors.domain.trading_state import watch
 from messages.trading import TradingState
 
 LIMITS = Limits()
@@ -15,14 +14,6 @@ LIMITS = Limits()
 
 def seen(equity: str, day_start: str, peak: str) -> tuple[TradingState, str]:
     return watch(Decimal(equity), Decimal(day_start), Decimal(peak), LIMITS)
-
-
-def test_the_strictest_of_several_states_holds_in_whichever_order_they_come() -> None:
-    for states in permutations(TradingState):
-        assert stricter(*states) is TradingState.HALTED
-    assert stricter(TradingState.REDUCING, TradingState.ACTIVE) is TradingState.REDUCING
-    assert stricter(TradingState.ACTIVE) is TradingState.ACTIVE
-    assert stricter() is TradingState.ACTIVE
 
 
 @pytest.mark.parametrize(
