@@ -7,18 +7,25 @@ from typing import Final
 
 from messages.values import CorrelationId
 
+NONE: Final = CorrelationId("")
+"""That of what belongs to several requests."""
+
 
 class Trace:
     """Everything from a request to its last effect: what bears this correlation id.
 
     `sampled` is whether its messages are recorded, None until the first is handled where any are. Then `span` is the
-    number of that of the message at hand, and `since` when that was taken up, in nanoseconds since 1970.
+    number of that of the message at hand, and `since` when that was taken up, in nanoseconds since 1970. `begins` until
+    the first of all has been recorded. What serves several requests has no id; they are `also`.
     """
 
-    __slots__ = ("correlation_id", "sampled", "since", "span")
+    __slots__ = ("also", "begins", "correlation_id", "sampled", "since", "span")
 
-    def __init__(self, correlation_id: CorrelationId, span: int = 0) -> None:
+    def __init__(
+        self, correlation_id: CorrelationId, span: int = 0, *, begins: bool = False, also: tuple["Trace", ...] = ()
+    ) -> None:
         self.correlation_id, self.span, self.since = correlation_id, span, time_ns()
+        self.begins, self.also = begins, also
         self.sampled: bool | None = True if span else None
 
 
@@ -43,6 +50,13 @@ class within:  # noqa: N801, it reads as the `with` that it stands in
 
 
 def shared(traces: Iterable[Trace | None]) -> Trace | None:
-    """What all of these belong to, if that is one request; a batch of several requests belongs to none of them."""
-    found = {None if trace is None else trace.correlation_id: trace for trace in traces}
-    return next(iter(found.values())) if len(found) == 1 else None
+    """What these belong to: one request, several, or none."""
+    found = {each.correlation_id: each for trace in traces if trace is not None for each in trace.also or (trace,)}
+    return Trace(NONE, also=tuple(found.values())) if len(found) > 1 else next(iter(found.values()), None)
+
+
+def of(*correlation_ids: CorrelationId) -> within:
+    """`with of(about):` what is told and asked there belongs to these, below what is at hand if that does."""
+    now = TRACE.get()
+    known = {} if now is None else {each.correlation_id: each for each in now.also or (now,)}
+    return within(shared(known.get(about) or Trace(about) for about in correlation_ids))

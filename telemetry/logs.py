@@ -89,7 +89,7 @@ class Lines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "actor": record.threadName or "",
-            "correlation_id": None if trace is None else trace.correlation_id,
+            "correlation_id": None if trace is None else trace.correlation_id or None,
             "message": self._hide(record.getMessage()),
         }
         if (exception := self._exception(record)) is not None:

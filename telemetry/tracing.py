@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from messages.correlation import TRACE, Trace
+from messages.correlation import NONE, TRACE, Trace
 from messages.errors import TroupeError
 
 QUEUE: Final = 2_048
@@ -81,12 +81,16 @@ class Span:
         return _place(self.correlation_id, self.id)
 
     def made(self, resource: Resource) -> ReadableSpan:
-        """As the SDK has it. Of what was raised only the type is told: its text may hold anything."""
-        message = self.message.__name__
+        """As the SDK has it. Of what was raised only the type is told: its text may hold anything.
+
+        What begins anew, such as a task, of which no more is stored than what it belongs to, stands below the first.
+        """
+        message, root = self.message.__name__, first(self.correlation_id)
+        parent = self.parent or (root if self.id != root else 0)
         return ReadableSpan(
             f"{self.actor} waits for {message}" if self.answer else f"{self.actor} {message}",
             self.place,
-            _place(self.correlation_id, self.parent) if self.parent else None,
+            _place(self.correlation_id, parent) if parent else None,
             resource,
             {"actor": self.actor, "message": message},
             links=[Link(other.place) for other in self.links or ()],
@@ -96,6 +100,15 @@ class Span:
             end_time=self.until,
             instrumentation_scope=_SCOPE,
         )
+
+
+def first(correlation_id: str) -> int:
+    """The span that a trace begins with. It follows from the id, so it need not be stored to be known."""
+    return int(correlation_id[:16], 16) or 1
+
+
+def _parts(trace: Trace) -> tuple[Trace, ...]:
+    return trace.also or (trace,)
 
 
 def _place(correlation_id: str, span: int) -> SpanContext:
@@ -141,18 +154,24 @@ class Spans:
             trace = post.context.get(TRACE)
             if trace is None or not self._takes(trace):
                 continue
-            now, kind, parent = time_ns(), type(post.message), trace.span
-            if post.slot is not None:
-                waited = Span(trace, parent, actor, kind, trace.since, now)
-                self._keep(waited)
-                parent = waited.id
-            span = Span(trace, parent, actor, kind, now)
-            if opened and len(opened) <= MOST_LINKS:  # a batch: the first with all others, each of these with the first
-                first = opened[0]
-                first.links = [*(first.links or ()), span]
-                span.links = [first]
-            opened.append(span)
-            post.context.run(TRACE.set, Trace(trace.correlation_id, span.id))
+            parts = [self._begun(opened, actor, post, each, trace.since) for each in filter(self._takes, _parts(trace))]
+            post.context.run(TRACE.set, Trace(NONE, also=tuple(parts)) if trace.also else parts[0])
+
+    def _begun(self, opened: list[Span], actor: str, post: Post, trace: Trace, since: int) -> Trace:
+        now, kind, parent = time_ns(), type(post.message), trace.span
+        if post.slot is not None:
+            waited = Span(trace, parent, actor, kind, since, now)
+            self._keep(waited)
+            parent = waited.id
+        span = Span(trace, parent, actor, kind, now)
+        if trace.begins:
+            trace.begins, span.id = False, first(trace.correlation_id)
+        if opened and len(opened) <= MOST_LINKS:  # a batch: the first with all others, each of these with the first
+            one = opened[0]
+            one.links = [*(one.links or ()), span]
+            span.links = [one]
+        opened.append(span)
+        return Trace(trace.correlation_id, span.id)
 
     def end(self, opened: list[Span], /) -> None:
         """See the kernel's hooks."""
@@ -171,7 +190,9 @@ class Spans:
             self._exporter.shutdown()  # which tries nothing again
 
     def _takes(self, trace: Trace) -> bool:
-        if trace.sampled is None:
+        if trace.sampled is None and trace.also:
+            trace.sampled = any(map(self._takes, trace.also))
+        elif trace.sampled is None:
             id_ = trace.correlation_id
             # As text, since most are left out; a talk may have any name, and that of settlements is no trace's.
             trace.sampled = id_[16:] < self._bound and _TRACE_ID.fullmatch(id_) is not None

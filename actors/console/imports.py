@@ -33,7 +33,7 @@ def import_holdings(access: Access, text: str, origin: str) -> HoldingsFile:
             raise file.refuse(line, f"the price source has no {line.name}; write it as the source does")
     holdings = tuple(Holding(symbols[line.name], line.quantity, line.cost, line.acquired) for line in file.lines)
     correlation_id = CorrelationId(secrets.token_hex(16))
-    with within(Trace(correlation_id)):
+    with within(Trace(correlation_id, begins=True)):
         access.ask(Imported, access.trading, partial(Import, holdings, file.cash, origin, correlation_id))
     return file
 

@@ -154,8 +154,8 @@ def _done(access: Access, new: Sequence[NewTask], correlation_id: CorrelationId)
 
 
 def submit(access: Access, new: Sequence[NewTask], correlation_id: CorrelationId) -> None:
-    """Have these tasks kept. Raises DeskRefused."""
-    with within(Trace(correlation_id)):
+    """Have these tasks kept; what was kept before goes on. Raises DeskRefused."""
+    with within(Trace(correlation_id, begins=tasks.by_key(access.read, new[0].key) is None)):
         access.ask(Submitted, access.tasks, lambda reply_to: Submit(tuple(new), correlation_id, reply_to))
 
 

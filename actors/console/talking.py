@@ -69,7 +69,7 @@ def ask(access: Access, wanted: Wanted) -> Generator[Step | Reply]:
     profile = profiles.assistant(access.asking)
     purpose: Purpose = "question" if wanted.talk is None else "chat"
     about = CorrelationId(wanted.talk or secrets.token_hex(16))
-    with within(Trace(about)):
+    with within(Trace(about, begins=True)):
         access.claude.tell(
             Question(id_, profile, wanted.text, purpose, about, deadline, answered, conversation=wanted.talk)
         )

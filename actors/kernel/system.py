@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Any, Final, TypeVar
 
 from actors.kernel.cell import Cell
 from actors.kernel.crew import Build, Crew
 from actors.kernel.edges import Promise, refuse_to_wait
 from actors.kernel.hooks import Hooks
+from actors.kernel.mailbox import Post
 from actors.kernel.me import Actor, Me
 from actors.kernel.runner import Observed, Runner
 from actors.kernel.scheduler import Scheduler, ThreadScheduler
@@ -24,6 +26,8 @@ from messages.errors import TroupeError
 M = TypeVar("M")
 R = TypeVar("R")
 STOP_DESK: Final = Policy.STOP_DESK
+EDGE: Final = "edge"
+"""Who asks where no actor does, in spans."""
 SENTENCES: Final = {"full": "{} has no room for it", "down": "{} is down", "void": "{} was rebuilt"}
 
 
@@ -119,9 +123,16 @@ class System:
         Where `make` is a lambda, write the type of the answer on the left, so that R can be inferred.
         """
         refuse_to_wait(ref.name)
-        promise = Promise()
-        ref.tell(make(promise))
-        self.wait(within, promise.future, self.failed)
+        promise, spans, opened = Promise(), self.hooks.spans, list[Any]()
+        post = Post(make(promise), copy_context(), self.clock.monotonic())
+        if spans is not None:
+            spans.begin(opened, EDGE, (post,))
+        try:
+            post.context.run(ref.tell, post.message)
+            self.wait(within, promise.future, self.failed)
+        finally:
+            if spans is not None:
+                spans.end(opened)
         if self.failed.done():
             promise.refuse("down", f"the desk is stopping: {self.failed.result()}")
         answer: R | Refused = promise.now_or_late(ref.name, within)

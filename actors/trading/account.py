@@ -13,6 +13,7 @@ from actors.trading.reconciling import Reconciling
 from messages import broker
 from messages.addresses import Ref, Refused, ReplyTo
 from messages.broker import ClientId, Executed, LookUp, Seen, Send, Side, Stage
+from messages.correlation import of
 from messages.trading import Order, OrderState, TradingState
 from storage import amendments, ledger, orders, states
 from storage.connections import Reader
@@ -216,15 +217,22 @@ class Account:
             return
         if seen.stage is Stage.FILLED and order.filled == seen.filled:  # a leg is as large as the other has left it
             to = OrderState.FILLED
+        with of(order.correlation_id):
+            self._follow(order, seen, to)
+
+    def _follow(self, order: Order, seen: Seen, to: OrderState | None) -> None:
         if to is not None and to is not order.state:
             why, now = seen.why or f"{seen.stage} at {order.broker}", self._me.clock.utc()
-            withdrawn = to is OrderState.CANCELLED and (self._judge.is_halted or orders.was_withdrawn(self._read, id_))
-            if order.is_leg and (to is OrderState.LAPSED or withdrawn):
+            if order.is_leg and (to is OrderState.LAPSED or (to is OrderState.CANCELLED and self._withdrew(order))):
                 self._books.write(orders.watch(order, f"{order.broker} holds it no longer ({why}): watched here", now))
             else:
-                self._books.write(orders.follow(id_, to, why, now), lambda rows: self.pursue())
+                self._books.write(orders.follow(order.id, to, why, now), lambda rows: self.pursue())
         if seen.change:
             self._see_prices(order, seen.change)
+
+    def _withdrew(self, leg: Order) -> bool:
+        """Whether the desk has cancelled it for a halt or a sale, and not a person."""
+        return self._judge.is_halted or orders.was_withdrawn(self._read, leg.id)
 
     def _see_prices(self, order: Order, change: int) -> None:
         """A change that was given up was made after all. What holds already may have been adjusted by a split since."""
@@ -242,7 +250,8 @@ class Account:
     ) -> None:
         """About one order, which is busy until there is an answer."""
         self._books.busy[order.id] = order
-        self._to.tell(make(self._me.reply_to(Sent(order, then, refused), of=self._to, within=ANSWER_WITHIN)))
+        with of(order.correlation_id):
+            self._to.tell(make(self._me.reply_to(Sent(order, then, refused), of=self._to, within=ANSWER_WITHIN)))
 
     # Fills
 

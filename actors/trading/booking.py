@@ -11,6 +11,7 @@ from actors.trading.books import Books
 from actors.trading.judging import Judge
 from messages.addresses import Refused
 from messages.broker import ClientId, Execution
+from messages.correlation import of
 from messages.database import Statement
 from messages.trading import Order
 from messages.values import OutOfRange, Symbol
@@ -94,7 +95,8 @@ class Booking:
                     parts.append((order, execution))
         if parts:
             statements = (*orders.fill(parts, now), ledger.together(lines))
-            self._write([execution for _, execution in parts], statements)
+            with of(*(order.correlation_id for order, _ in parts)):
+                self._write([execution for _, execution in parts], statements)
 
     def misfit(self, execution: Execution) -> str | None:
         """Why it cannot be one of its order, as far as that is on disk."""

@@ -9,6 +9,7 @@ from actors.kernel.me import Me
 from messages import database
 from messages.addresses import Ref, Refused, ReplyTo
 from messages.broker import ClientId
+from messages.correlation import of
 from messages.database import Many, Row, Statement, Write
 from messages.errors import TroupeError
 from messages.trading import Order, OrderState
@@ -79,7 +80,8 @@ class Books:
             self.busy.pop(order.id, None)
             refused(why)
 
-        self.write(statements, kept, not_kept)
+        with of(order.correlation_id):
+            self.write(statements, kept, not_kept)
 
     def move(
         self, order: Order, to: OrderState, why: str, then: Callable[[], None], reply_to: ReplyTo[Any] | None = None

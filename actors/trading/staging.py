@@ -11,6 +11,7 @@ from actors.trading.books import Books, pass_on
 from actors.trading.judging import Judge
 from messages.addresses import Refused
 from messages.broker import ClientId
+from messages.correlation import of
 from messages.tasks import Finished, Run, StageOrder
 from messages.trading import Order, OrderState
 from storage import orders
@@ -94,7 +95,8 @@ class Staging:
                     pass_on(run.reply_to, why)
             self._next()
 
-        self._books.write(orders.insert(*(order for order, _ in new)), lambda rows: kept(), refused)
+        with of(*(order.correlation_id for order, _ in new)):
+            self._books.write(orders.insert(*(order for order, _ in new)), lambda rows: kept(), refused)
 
     # What waits for the market
 

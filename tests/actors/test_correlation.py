@@ -1,6 +1,7 @@
 """What is logged while a message is handled bears the id of what the message belongs to."""
 
 import json
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +12,7 @@ from actors.workers.jobs import Known
 from actors.workers.places import Here
 from actors.workers.worker import Worker
 from messages.addresses import Ref, Refused
-from messages.correlation import TRACE, Trace, shared, within
+from messages.correlation import TRACE, Trace, of, shared, within
 from messages.market import Bars
 from messages.tasks import ComputeFacts, Finished, Lease, NewTask, RefreshBars, Run, Submit, Submitted
 from messages.values import CorrelationId, Symbol
@@ -102,10 +103,34 @@ def test_tasks_that_are_written_together_are_handed_out_each_under_its_own_id(
     assert len(seen) == 2
 
 
-def test_a_batch_belongs_to_what_all_of_it_belongs_to_or_to_nothing() -> None:
+def test_a_batch_belongs_to_all_that_its_parts_belong_to() -> None:
     one, again, two = Trace(ONE), Trace(ONE), Trace(TWO)
 
     assert shared([one, again]) in (one, again)
-    assert shared([one, two]) is None
-    assert shared([one, None]) is None
+    assert shared([one, None]) is one
     assert shared([]) is None
+    both = shared([one, two])
+    assert both is not None
+    assert both.also == (one, two)
+    again_both = shared([both, None, two])
+    assert again_both is not None
+    assert again_both.also == (one, two)
+
+
+def test_what_is_told_for_a_request_goes_on_in_its_trace_if_that_is_at_hand() -> None:
+    at_hand = Trace(ONE, 7)
+    with within(shared([at_hand, Trace(TWO, 8)])), of(ONE):
+        assert TRACE.get() is at_hand
+    with of(ONE):
+        found = TRACE.get()
+
+    assert found is not None
+    assert (found.correlation_id, found.span) == (ONE, 0)
+
+
+def test_a_line_of_what_serves_several_requests_names_none_of_them() -> None:
+    lines = Lines("json", Redactor(()))
+    with within(shared([Trace(ONE), Trace(TWO)])):
+        said = json.loads(lines.format(logging.makeLogRecord({"msg": "both"})))
+
+    assert said["correlation_id"] is None

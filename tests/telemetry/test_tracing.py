@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from time import time_ns
 from typing import Any
 
 import pytest
@@ -19,11 +20,12 @@ from actors.kernel.testing import Probe, Recorder, TestSystem
 from actors.settings.reading import Settings
 from messages.addresses import Ref, Refused
 from messages.correlation import Trace, within
-from messages.trading import TradingTerms
-from messages.values import CorrelationId
+from messages.tasks import StageOrder
+from messages.trading import OrderState, TradingTerms
+from messages.values import CorrelationId, Symbol
 from storage import orders
 from storage.home import Home
-from telemetry.tracing import Spans, spans
+from telemetry.tracing import Spans, first, spans
 from tests.actors.kernel.counter import (
     Add,
     Committed,
@@ -37,10 +39,12 @@ from tests.actors.kernel.counter import (
     WriterMessage,
 )
 from tests.actors.kernel.counter import Write as Row
+from tests.actors.trading.staged import AAPL, Desk, Exchange
 from tests.desks import StagedDesk
 from tests.telemetry.collectors import refusing, silent
 
 HOLDINGS = "symbol,quantity,cost\nAAPL,10,100\nCASH:USD,1000,1\n"
+IBM = Symbol("IBM")
 ONE, TWO = CorrelationId("1" * 32), CorrelationId("2" * 32)
 
 
@@ -122,23 +126,54 @@ def _below(span: ReadableSpan, other: ReadableSpan) -> bool:
     return span.parent is not None and span.parent.span_id == _context(other).span_id
 
 
-def test_every_span_of_a_round_stands_below_another_or_begins_a_task_or_a_click(
-    home: Home, rules: Settings, recording: Recording
-) -> None:
+def test_a_round_is_one_tree_below_the_click_that_began_it(home: Home, rules: Settings, recording: Recording) -> None:
     desk = StagedDesk(home, rules).start()
     desk.import_text(HOLDINGS)
     desk.once()
     about = desk.begin()
+    trading.say(desk.access, "approve", orders.newest(desk.read, 1)[0].id)
+    desk.system.settle()
     desk.stop()
 
     found = recording.of(about)
     ids = {_context(span).span_id for span in found}
-    assert {span.name for span in found if span.parent is None} <= {
-        "tasks Submit", "tasks waits for Finished", "processes-1 Run", "processes-2 Run", "workers-1 Run",
-        "workers-2 Run", "research Run", "trading Run",
-    }  # fmt: skip
+    [root] = [span for span in found if span.parent is None]
+    below = {span.name for span in found if _below(span, root)}
+    assert root.name == "edge Submit"
+    assert {"tasks Submit", "tasks waits for Finished", "research Run", "trading Run", "edge Approve"} <= below
+    assert len(ids) == len(found)
     assert all(span.parent.span_id in ids for span in found if span.parent is not None)
     assert all(span.start_time and span.end_time and span.start_time <= span.end_time for span in found)
+
+
+def test_what_is_filled_later_is_booked_in_the_traces_of_its_orders(home: Home, recording: Recording) -> None:
+    """The account is compared when a timer says so, which belongs to no trace."""
+    exchange = Exchange()
+    desk = Desk(home, exchange)
+    desk.open()
+    desk.prices(100.0, IBM)
+    for about, symbol in ((ONE, AAPL), (TWO, IBM)):
+        desk.run(StageOrder(desk.decide(round_=about, symbol=symbol)))
+    staged = orders.open_orders(desk.read)
+    for order in staged:
+        desk.approve(order.id)
+    desk.system.settle()
+    for order in staged:
+        exchange.fill(order.id)
+    before = time_ns()
+
+    desk.reconcile()
+
+    assert {desk.order(order.id).state for order in staged} == {OrderState.FILLED}
+    [one], [two] = (
+        [span for span in recording.of(about) if span.name == "database Write" and (span.start_time or 0) > before]
+        for about in (ONE, TWO)
+    )
+    assert [link.context for link in one.links] == [_context(two)]
+    assert [link.context for link in two.links] == [_context(one)]
+    assert all(
+        span.parent is not None and span.parent.span_id == first(about) for about, span in ((ONE, one), (TWO, two))
+    )
 
 
 def test_a_question_to_claude_is_in_the_trace_of_its_round(home: Home, recording: Recording) -> None:
