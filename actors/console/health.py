@@ -1,11 +1,14 @@
 """How the desk is: a function over the kernel's snapshot and the database. It asks no actor, and so waits for none."""
 
+import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from actors.console.access import Access
+from actors.console.calendars import Market, described, market
 from messages.claude import Asking
+from messages.trading import Valuation
 from storage import breaker, metrics, questions, states, tasks
 from storage.connections import DatabaseUnusable, Reader
 from storage.payloads import Undecodable
@@ -14,6 +17,8 @@ STUCK: Final = 60.0
 """Seconds after which a message that is not done says that its actor is not ready; a crew's jobs may take longer."""
 BEHIND: Final = 3_600.0
 """Seconds after which a task that could run is worth a note."""
+ENDS_SOON: Final = dt.timedelta(days=14)
+"""How far a calendar reaches at least that needs no note; long before, each round and approval has it worked out."""
 NEARLY: Final = Decimal("0.1")
 """The share of a budget below which what is left is worth a note."""
 
@@ -29,7 +34,10 @@ class QueueHealth:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the database says: the breaker's state, dollars left, the state of trading, the session last valued."""
+    """What the database says: the breaker's state, dollars left, the state of trading, the session last valued.
+
+    `market` has how far the exchange's calendar goes; None on sample prices.
+    """
 
     breaker: str
     left_today_usd: Decimal
@@ -37,6 +45,7 @@ class Stored:
     trading: str
     queues: tuple[QueueHealth, ...]
     valued_as_of: str | None
+    market: Market | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,7 @@ def _stored(access: Access, notes: list[str]) -> Stored:
         row, (state, why) = breaker.latest(at), states.state(at, access.broker, access.halted())
         asking, left = access.asking, left_of(at, access.asking, now)
         queues = _queues(at, now)
-        valued = metrics.valuation(at)
+        valued, place = metrics.valuation(at), market(at, access.calendar, now)
     if row is not None and row.state != "closed":
         notes.append(f"Claude is not asked for now ({row.cause}): {row.sentence}")
     for name, rest, most in (
@@ -99,6 +108,7 @@ def _stored(access: Access, notes: list[str]) -> Stored:
             notes.append(f"{rest:.2f} $ of {most:.2f} $ are left for Claude {name}")
     if why:
         notes.append(f"trading is {state}: {why}")
+    notes += () if place is None else _of(place, valued, now)
     notes += [
         f"{each.queue}: a task could run since {each.oldest_seconds:.0f} s"
         for each in queues
@@ -106,8 +116,20 @@ def _stored(access: Access, notes: list[str]) -> Stored:
     ]
     return Stored(
         "closed" if row is None else row.state, *left, str(state), queues,
-        None if valued is None else valued.as_of.isoformat(),
+        None if valued is None else valued.as_of.isoformat(), place,
     )  # fmt: skip
+
+
+def _of(place: Market, valued: Valuation | None, now: int) -> list[str]:
+    """What is to be said of the calendar, and of prices that are older than its last session."""
+    notes, today = list[str](), dt.datetime.fromtimestamp(now // 10**6, dt.UTC).date()
+    if place.state == "unknown":
+        notes.append(described(place))
+    elif place.horizon is not None and place.horizon - today < ENDS_SOON:
+        notes.append(f"calendar {place.calendar} ends with session {place.horizon}; `run.py tasks` shows why")
+    if valued is not None and place.over is not None and valued.as_of < place.over:
+        notes.append(f"prices are of {valued.as_of}, and session {place.over} is over; `run.py once` brings newer ones")
+    return notes
 
 
 def left_of(read: Reader, asking: Asking, now: int) -> tuple[Decimal, Decimal]:

@@ -8,6 +8,7 @@ import pytest
 from actors.console import doctor
 from actors.console.calendars import Market, described, market
 from actors.console.doctor import examine
+from actors.console.health import health
 from actors.kernel.testing import Probe
 from actors.settings.reading import Settings
 from messages.database import Write
@@ -95,6 +96,33 @@ def kept(home: Home, *holidays: str) -> StagedDesk:
     desk.desk.database.tell(Write(calendars.replace("XNYS", days), Probe()))
     desk.system.settle()
     return desk
+
+
+@pytest.mark.parametrize(
+    ("now", "notes"),
+    [
+        ("2026-12-04 12:00", [
+            "calendar XNYS ends with session 2026-12-04; `run.py tasks` shows why",
+            "prices are of 2013-03-01, and session 2026-12-03 is over; `run.py once` brings newer ones",
+        ]),
+        ("2026-12-07 12:00", [
+            "calendar XNYS ends with session 2026-12-04, so nobody knows whether it is open, and no order is sent",
+            "prices are of 2013-03-01, and session 2026-12-04 is over; `run.py once` brings newer ones",
+        ]),
+    ],
+)  # fmt: skip
+def test_a_calendar_that_ends_and_prices_that_are_old_are_notes(home: Home, now: str, notes: list[str]) -> None:
+    desk = kept(home)
+    desk.import_text(HOLDINGS)
+    desk.once()
+    desk.system.manual.manual.now = (utc(now) - desk.system.clock.utc()) / 1e6 + desk.system.clock.monotonic()
+
+    found = health(replace(desk.access, calendar="XNYS"))
+
+    assert (found.ready, list(found.notes)) == (True, notes)
+    assert found.stored is not None
+    assert found.stored.market == market(desk.read, "XNYS", utc(now))
+    desk.stop()
 
 
 @pytest.mark.parametrize(
