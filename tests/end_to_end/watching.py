@@ -24,7 +24,7 @@ PLACE: Final = Path(write.__file__).parent
 INTERVAL: Final = "1s"
 OVER: Final = "10s"
 """What `$__rate_interval` comes to."""
-COMPARED: Final = re.compile(r"\s*(==|>|<)\s*[\d.e+]+$")
+COMPARED: Final = re.compile(r"\s*(==|>|<)\s*[\d.e+]+(\s*\*.*)?$")
 _DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 Points = list[tuple[float, float]]
 
