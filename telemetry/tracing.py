@@ -148,13 +148,24 @@ class Spans:
         )
         self._keep: Any = self._processor.on_end  # it takes ours for the SDK's
 
+    def takes(self, trace: Trace) -> bool:
+        """See the kernel's hooks."""
+        if (sampled := trace.sampled) is None:
+            id_ = trace.correlation_id
+            if trace.also:
+                sampled = any(map(self.takes, trace.also))
+            else:  # as text, since most are left out; a talk may have any name, and that of settlements is no trace's
+                sampled = id_[16:] < self._bound and _TRACE_ID.fullmatch(id_) is not None
+            trace.sampled = sampled
+        return sampled
+
     def begin(self, opened: list[Span], actor: str, posts: Iterable[Post], /) -> None:
         """See the kernel's hooks. What is told meanwhile carries the span, with the message's context."""
         for post in posts:
             trace = post.context.get(TRACE)
-            if trace is None or not self._takes(trace):
+            if trace is None or not self.takes(trace):
                 continue
-            parts = [self._begun(opened, actor, post, each, trace.since) for each in filter(self._takes, _parts(trace))]
+            parts = [self._begun(opened, actor, post, each, trace.since) for each in filter(self.takes, _parts(trace))]
             post.context.run(TRACE.set, Trace(NONE, also=tuple(parts)) if trace.also else parts[0])
 
     def _begun(self, opened: list[Span], actor: str, post: Post, trace: Trace, since: int) -> Trace:
@@ -188,15 +199,6 @@ class Spans:
         closing.join(PATIENCE)
         if closing.is_alive():
             self._exporter.shutdown()  # which tries nothing again
-
-    def _takes(self, trace: Trace) -> bool:
-        if trace.sampled is None and trace.also:
-            trace.sampled = any(map(self._takes, trace.also))
-        elif trace.sampled is None:
-            id_ = trace.correlation_id
-            # As text, since most are left out; a talk may have any name, and that of settlements is no trace's.
-            trace.sampled = id_[16:] < self._bound and _TRACE_ID.fullmatch(id_) is not None
-        return trace.sampled
 
 
 def spans(

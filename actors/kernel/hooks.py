@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
 from actors.kernel.mailbox import Post
+from messages.correlation import Trace
 
 BOUNDS: Final = [10.0**-6 * 4**n for n in range(14)]
 """Upper bounds of the histograms' buckets in seconds: 1 µs to 67 s, and one bucket above."""
@@ -31,10 +32,11 @@ class Meters(dict[type[object], Meter]):
 
 
 class Spans(Protocol):
-    """Records the handling of messages that belong to a trace; called as Hooks are.
+    """Records the handling of messages that belong to a trace; called as Hooks are."""
 
-    The kernel asks only for those whose trace is not known to be left out.
-    """
+    def takes(self, trace: Trace, /) -> bool:
+        """Whether this is recorded; asked first, so that what is left out costs no more than that."""
+        ...
 
     def begin(self, opened: list[Any], actor: str, posts: Iterable[Post], /) -> None:
         """These are handled from now on, together with what is opened already; what is recorded is added to that."""

@@ -59,13 +59,13 @@ class Runner(pykka.ThreadingActor):
     def measured(self, actor: Actor[Any], post: Post) -> None:
         """Let the actor handle it, in the sender's context, between two looks at the clock."""
         self.began, spans, meters = (began := self._monotonic()), self._spans, self.crashed
-        if spans and (trace := post.context.get(TRACE)) and trace.sampled is not False:
+        if spans and (trace := post.context.get(TRACE)) and trace.sampled is not False and spans.takes(trace):
             spans.begin(self._opened, self.name, (post,))
         try:
             post.context.run(actor.on_receive, post.message)
             meters = self.meters
         finally:
-            if spans and self._opened:
+            if self._opened and spans:
                 spans.end(self._opened)
             meter = meters[type(post.message)]
             waited, ran = began - post.sent_at, self._monotonic() - began

@@ -211,7 +211,7 @@ class TaskCoordinator:
                 item.submit.reply_to.tell(Submitted(item.submit.correlation_id))
         for out in started:
             if out.run.lease in self._leased:  # or else a person has just cancelled it
-                with within(Trace(out.run.correlation_id)):
+                with within(out.trace):
                     out.terms.ref.tell(out.run)
 
     def _claimed(self, writing: Writing, rows: tuple[tuple[database.Row, ...], ...]) -> list[Out]:
@@ -230,10 +230,11 @@ class TaskCoordinator:
                 self._hands.end(kind)
                 self._line.add(Item(queues.bury(task.lease, str(error), self._now())))
                 continue
-            terms = self._work[type(work)]
-            with within(Trace(task.correlation_id)):
+            terms, trace = self._work[type(work)], Trace(task.correlation_id)
+            with within(trace):
                 reply_to = self._me.reply_to(task.lease, of=terms.ref, within=terms.within)
-            self._leased[task.lease] = out = Out(Run(task.lease, work, task.correlation_id, reply_to), terms, kind)
+            run = Run(task.lease, work, task.correlation_id, reply_to)
+            self._leased[task.lease] = out = Out(run, trace, terms, kind)
             self._times.leased(task, self._now())
             yield out
 

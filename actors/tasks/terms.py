@@ -6,6 +6,7 @@ from typing import Final
 
 from actors.tasks.times import Outcome
 from messages.addresses import Ref, Refused
+from messages.correlation import Trace
 from messages.database import Statement
 from messages.tasks import GiveUp, Lease, Run
 from storage import tasks as queues
@@ -39,6 +40,7 @@ class Out:
     """A task that is leased: on which terms, by which kind of hand, and when its progress was written last."""
 
     run: Run
+    trace: Trace
     terms: Terms
     kind: int
     noted: float = float("-inf")

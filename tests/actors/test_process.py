@@ -1,6 +1,7 @@
 """A desk in this process."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,11 @@ def test_a_desk_that_cannot_start_leaves_nothing_that_sends_spans(
     (home := Home(tmp_path / "desk")).path.mkdir(0o700)
     home.settings.write_text('[tracing]\nsample = 1\nexporter = "console"\n')
     home.database.write_bytes(b"this is no database\n" * 1_000)
-    monkeypatch.setattr(process, "_log_to", lambda *_: lambda: None)  # the log stays pytest's
+
+    def unlogged(*_: object) -> Callable[[], None]:
+        return lambda: None
+
+    monkeypatch.setattr(process, "_log_to", unlogged)  # the log stays pytest's
     before = set(threading.enumerate())
 
     with pytest.raises(StartFailed), process.desk_in(home, serve=False):

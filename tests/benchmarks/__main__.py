@@ -56,6 +56,7 @@ SMALL: dict[str, Benchmark] = {
     "valuation": valuation.SMALL,
     "trading": trading.SMALL,
     "halting": halting.SMALL,
+    "telemetry": telemetry.SMALL,
 }
 """With smaller sizes, where there are any."""
 

@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from actors.database import DatabaseWriter
+from actors.kernel.hooks import Hooks
 from actors.kernel.system import STOP_DESK, System
+from actors.kernel.testing import TestSystem
 from actors.tasks.coordinator import Message, TaskCoordinator
 from actors.tasks.hands import FREE
 from actors.tasks.terms import Terms
@@ -79,14 +81,26 @@ class Counted(ReplyTo[Submitted | Refused]):
 class Desk:
     """The real coordinator and writer, and a worker that does nothing."""
 
-    def __init__(self, place: Path, hands: tuple[int, int], worker: Callable[[], Any] = Hand) -> None:
+    def __init__(
+        self,
+        place: Path,
+        hands: tuple[int, int],
+        worker: Callable[[], Any] = Hand,
+        *,
+        hooks: Hooks | None = None,
+        system: Callable[..., System] = System,
+    ) -> None:
         place.mkdir(exist_ok=True)
         home = Home(place)
         self.read = Reader(home.database)
         self.writer, self.tasks = Ref[database.Message]("database"), Ref[Message]("tasks")
         worker_ref = Ref[Run]("workers")
         work: dict[type[Work], Terms] = {RefreshBars: Terms(worker_ref, 60)}
-        self.system = System(hooks=CountingHooks(), flush=lambda settled: self.writer.tell(database.Write((), settled)))
+
+        def flush(settled: ReplyTo[Any]) -> None:
+            self.writer.tell(database.Write((), settled))
+
+        self.system = system(hooks=hooks or CountingHooks(), flush=flush)
         self.system.add(self.writer, lambda me: DatabaseWriter(me, home, {}, Operations()), STOP_DESK)
         self.system.add(
             self.tasks,
@@ -99,6 +113,10 @@ class Desk:
     def order(self, make: Callable[[ReplyTo[Any]], Message]) -> None:
         answer: Done | Submitted | Refused = self.system.ask(self.tasks, make, within=60)
         assert not isinstance(answer, Refused), answer
+
+    def settle(self) -> None:
+        assert isinstance(self.system, TestSystem)
+        self.system.settle()
 
     def until_done(self, count: int) -> None:
         while tasks.counts(self.read).get(("data", "done"), 0) < count:

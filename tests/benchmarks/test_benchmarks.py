@@ -205,6 +205,13 @@ def test_the_halting_benchmark_runs_and_its_keys_are_the_documented_ones() -> No
     assert medians["late"] == 0
 
 
+def test_the_telemetry_benchmark_runs_and_its_keys_are_the_documented_ones() -> None:
+    medians = run("telemetry", SMALL["telemetry"]).medians
+
+    assert list(medians) == list(BENCHMARKS["telemetry"].wanted) == ["scrape_ms", "series", "traced_percent"]
+    assert 500 < medians["series"] < 2_000
+
+
 def test_bars_stand_against_what_is_wanted_and_figures_for_comparison_have_none() -> None:
     wanted = {"a_s": "4 or less", "b_s": "for comparison"}
     benchmark = Benchmark("", wanted, lambda _: iter([{"a_s": 1.0, "b_s": 1.0}, {"a_s": 3.0, "b_s": 1.0}]), 2)

@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 
 
@@ -12,7 +12,7 @@ def address(server: socket.socket) -> str:
 
 
 @contextmanager
-def silent() -> Iterator[str]:
+def silent() -> Generator[str]:
     """Accepts, and never answers."""
     with ExitStack() as open_:
         server = open_.enter_context(socket.create_server(("127.0.0.1", 0)))
@@ -30,7 +30,7 @@ def silent() -> Iterator[str]:
 
 
 @contextmanager
-def refusing() -> Iterator[str]:
+def refusing() -> Generator[str]:
     """Nobody listens there."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         gone = address(server)

@@ -253,7 +253,7 @@ def test_the_share_is_that_of_opentelemetrys_own_sampler(sample: float) -> None:
         id_ = CorrelationId(f"{number * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128:032x}")
         decided = own.should_sample(None, int(id_, 16), "").decision is Decision.RECORD_AND_SAMPLE
 
-        assert recording.spans._takes(Trace(id_)) is decided  # pyright: ignore[reportPrivateUsage]
+        assert recording.spans.takes(Trace(id_)) is decided
     recording.spans.close()
 
 

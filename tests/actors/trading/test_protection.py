@@ -327,7 +327,7 @@ def end(desk: Desk, order: Order, how: Stage, part: int) -> None:
     desk.reconcile()
 
 
-@pytest.mark.parametrize("unfit", [no_legs, lambda ticket: None], ids=["watched here", "at the broker"])
+@pytest.mark.parametrize("unfit", [no_legs, Exchange.unfit], ids=["watched here", "at the broker"])
 @pytest.mark.parametrize(("how", "part"), [(Stage.EXPIRED, 0), (Stage.REJECTED, 0), (Stage.EXPIRED, 10)])
 def test_what_a_sale_has_not_sold_keeps_its_stop(
     home: Home, unfit: Callable[[Ticket], str | None], how: Stage, part: int
