@@ -1,7 +1,5 @@
 """The company: who exists, who knows whom, in which order they start and stop."""
 
-from typing import Final
-
 from actors.brokers.choice import chosen, stopped, unconfirmed, unfit
 from actors.bus import Bus, Route
 from actors.claude import gateway
@@ -13,6 +11,7 @@ from actors.kernel.system import STOP_DESK
 from actors.market.coordinator import MarketCoordinator
 from actors.market.folder import FolderSource
 from actors.market.sample import SampleSource
+from actors.notify import Notifier
 from actors.research.coordinator import ResearchCoordinator
 from actors.settings.reading import Settings
 from actors.tasks import coordinator as queues
@@ -25,13 +24,13 @@ from actors.workers.jobs import Known
 from actors.workers.places import Here
 from actors.workers.worker import WAITS, Worker
 from messages import broker, console, database, market, research, tasks
-from messages.addresses import Down, Ref
+from messages.addresses import Ref
 from messages.database import Write
-from messages.events import EVENTS
+from messages.events import EVENTS, Event
 from storage.connections import Operations, Reader
 from storage.home import Home
 
-TOLD: Final = "it was told to stop"
+TOLD = "it was told to stop"
 """Why a desk stops that nothing is wrong with."""
 
 
@@ -51,25 +50,26 @@ class Desk:
         self.research = Ref[research.Message]("research")
         self.trading = Ref[trading.Message]("trading")
         self.broker = Ref[broker.Request]("broker")
+        self.notifier = Ref[Event]("notifier")
         self.console = Ref[console.Message]("console")
 
         # Which task is whose work, how many seconds it may take, and how often it is tried.
-        answered_within = 4 * settings.claude.answer_within + 60  # a line of two, each with a repair
         work: dict[type[tasks.Work], Terms] = {
             tasks.RefreshBars: Terms(self.market, 120, back_off=2.0),
             tasks.RefreshCalendar: Terms(self.processes, 60, attempts=2),
             tasks.ValuePortfolio: Terms(self.processes, 60),
             tasks.ComputeFacts: Terms(self.workers, 60),
             tasks.Backup: Terms(self.waits, 3_600),
-            tasks.Recommend: Terms(self.research, answered_within, gives_up=self.research),
+            # A line of two, each with a repair.
+            tasks.Recommend: Terms(self.research, 4 * settings.claude.answer_within + 60, gives_up=self.research),
             **dict.fromkeys((tasks.StageOrder, tasks.Reconcile), Terms(self.trading, 120)),
         }
         # Who is told of what. Nothing that must happen hangs on it.
-        watching = (self.console,) if serve else ()
-        routes = (  # a tuple: a type checker sees whether each receiver's protocol has the event
-            Route(Down, watching),
-            Route("claude.*", watching, where={"state": {"open", "closed"}}),  # not that it is being probed
-            Route("database.*", (self.trading, *watching)),
+        routes = (
+            Route("addresses.*", (self.notifier,)),
+            Route("trading.*", (self.notifier,)),
+            Route("claude.*", (self.notifier,), where={"state": {"open", "closed"}}),  # not that it is being probed
+            Route("database.*", (self.trading, self.notifier)),
         )
         self.bus = Bus(EVENTS, routes)
 
@@ -81,9 +81,8 @@ class Desk:
         add, crew, utc, terms = system.add, system.add_crew, system.clock.utc, settings.trading
         own = terms.broker, settings.calendar, terms.real_money, stopped(terms, home, utc, self.operations)
         self.access = Access(system, self.tasks, self.trading, self.source, self.claude, read, *about, *own)
-        fixed = {"price_source": settings.source, "currency": settings.currency}
         kept = self.operations, read.end_old_snapshots
-        add(self.database, lambda me: DatabaseWriter(me, home, fixed, *kept), STOP_DESK)
+        add(self.database, lambda me: DatabaseWriter(me, home, settings.fixed, *kept), STOP_DESK)
         given = work, read, FREE, edges.chance, settings.keep_tasks, self.times
         add(self.tasks, lambda me: queues.TaskCoordinator(me, self.database, *given), STOP_DESK)
         # Numbers in few threads, since they give up the interpreter's lock; Python, which holds it, in processes.
@@ -100,6 +99,7 @@ class Desk:
         judge = Judge(read, terms, settings.risk, *edge)
         add(self.broker, chosen(terms, home, read, self.database, self.broker, self.trading, utc))
         add(self.trading, lambda me: trading.TradingCoordinator(me, self.database, self.broker, judge, read), STOP_DESK)
+        add(self.notifier, lambda me: Notifier(me, edges.tell))
         if serve:
             from actors.console.console import Console  # brings a web server, 0.2 s that `once` does not need
 

@@ -14,8 +14,8 @@ from storage.connections import Reader
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """The world, handed in: how actors are run and on which clock, chance, from 0 to 1, Claude's programs, and where
-    workers have jobs computed: those in Python, and of the others those that are pure.
+    """The world, handed in: how actors are run and on which clock, chance, from 0 to 1, Claude's programs, where
+    workers have jobs computed: those in Python, and of the others those that are pure; and how a person is told.
 
     `system` is given what it publishes with and what it flushes with.
     """
@@ -24,3 +24,4 @@ class Edges:
     chance: Callable[[], float]
     sessions: Callable[[Reader], Sessions]
     places: Callable[[Settings], Places]
+    tell: Callable[[str], None] = lambda sentence: None

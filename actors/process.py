@@ -75,7 +75,7 @@ def desk_in(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, Co
             hooks = CountingHooks(spans)
             edges = Edges(
                 lambda publish, flush: System(hooks=hooks, publish=publish, flush=flush),
-                random.random, Programs, _places,
+                random.random, Programs, _places, _teller(home, chosen),
             )  # fmt: skip
             desk = Desk(home, chosen, edges, serve=serve)
             desk.start()
@@ -104,6 +104,13 @@ def _spans(settings: "Settings") -> "Generator[Spans | None]":
     finally:
         if recording is not None:
             recording.close()
+
+
+def _teller(home: "Home", settings: "Settings") -> Callable[[str], None]:
+    """How a person is told, beside the log."""
+    from actors.notify import Program
+
+    return Program(settings.notify, os.environ, _redactor(home)) if settings.notify else lambda sentence: None
 
 
 def _places(settings: "Settings") -> "Places":
@@ -174,9 +181,7 @@ def restored(home: "Home", file: Path) -> "Path | None":
 
     home.take()
     try:
-        chosen = reading.load(home)
-        fixed = {"price_source": chosen.source, "currency": chosen.currency}
-        return backups.restore(home, file, fixed, time.time_ns() // 1_000)
+        return backups.restore(home, file, reading.load(home).fixed, time.time_ns() // 1_000)
     finally:
         home.release()
 

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from messages.events import Event
-
 
 @dataclass(frozen=True, slots=True)
 class ServerEnded:
@@ -12,4 +10,4 @@ class ServerEnded:
     cause: str
 
 
-Message = Event | ServerEnded
+Message = ServerEnded

@@ -30,6 +30,14 @@ class TradingState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class TradingChanged:
+    """Published when trading is in another state than before, and why; after a start only if it is not ACTIVE."""
+
+    state: TradingState
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class TradingTerms:
     """How this desk trades; what bounds it stands in `actors.domain.risk.Limits`.
 

@@ -40,6 +40,7 @@ class StagedDesk:
         at: float = 0.0,
         chance: Callable[[], float] = lambda: 0.5,
         serve: bool = False,
+        tell: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         self.home, self.settings, self._seed, self._at = (
             home,
@@ -48,7 +49,7 @@ class StagedDesk:
             at,
         )
         self.desk = Desk(
-            home, self.settings, Edges(self._system, chance, self._programs, lambda _: Places()), serve=serve
+            home, self.settings, Edges(self._system, chance, self._programs, lambda _: Places(), tell), serve=serve
         )
         self.access, self.read = self.desk.access, self.desk.access.read
 

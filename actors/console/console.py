@@ -1,6 +1,5 @@
 """The console: owns the HTTP server on the desk's socket."""
 
-import logging
 import threading
 from typing import assert_never
 
@@ -11,15 +10,11 @@ from actors.console.server import application
 from actors.console.sockets import listening
 from actors.kernel.me import Me
 from messages import console
-from messages.addresses import Down
-from messages.claude import BreakerChanged
 from messages.console import ServerEnded
-from messages.database import WritesHeld, WritesResumed
 from storage.home import Home
 
 PATIENCE = 0.25
 """Seconds for those who are being answered; a stop leaves each actor but a share of half the grace."""
-_events = logging.getLogger("troupe.events")
 
 
 class Console:
@@ -65,16 +60,6 @@ class Console:
     def on_receive(self, message: console.Message) -> None:
         """The whole protocol."""
         match message:
-            case Down():
-                _events.error("%s is down: %s; it is tried again each minute", message.actor, message.cause)
-            case BreakerChanged(state="closed"):
-                _events.info("Claude can be asked again")
-            case BreakerChanged():
-                _events.warning("Claude is not asked for now (%s): %s", message.cause, message.sentence)
-            case WritesHeld(why):
-                _events.error("nothing is kept for now, and trading is HALTED: %s", why)
-            case WritesResumed():
-                _events.info("what was held is kept, and trading goes on")
             case ServerEnded():
                 raise RuntimeError(f"the HTTP server has ended: {message.cause}")
             case _:

@@ -61,13 +61,18 @@ class Chosen(Protocol):
         ...
 
     @property
-    def currency(self) -> str:
-        """What the books are kept in."""
+    def fixed(self) -> dict[str, str]:
+        """What a home can never change."""
         ...
 
     @property
     def calendar(self) -> str | None:
         """Whose sessions count; None on sample prices."""
+        ...
+
+    @property
+    def notify(self) -> tuple[str, ...]:
+        """How a person is told."""
         ...
 
     @property
@@ -109,6 +114,7 @@ def examine(home: Home, world: World, *, whole: bool = False) -> Examined:
         _calendar(read, chosen, world),
         _price(asking),
         _launcher(world),
+        *_notice(chosen, world),
         *_program(world, asking, agreed=given is not None and given.holds),
         _consent(given, asking),
         _breaker(read),
@@ -199,10 +205,9 @@ def _settings(world: World, fixed: dict[str, str]) -> tuple[Chosen | None, Check
         chosen = world.settings()
     except TroupeError as error:
         return None, _broken("settings", error)
-    now = {"price_source": chosen.source, "currency": chosen.currency}
     for name, was in fixed.items():
-        if now.get(name, was) != was:
-            found = f"{name} is {now[name]}, but this home was begun with {was}"
+        if (now := chosen.fixed.get(name, was)) != was:
+            found = f"{name} is {now}, but this home was begun with {was}"
             return chosen, Check("settings", "error", found, "set it back or choose another home with --home")
     return chosen, Check("settings", "ok", f"valid; prices: {chosen.source}")
 
@@ -241,6 +246,15 @@ def _launcher(world: World) -> Check:
         return Check("launcher", "ok", "setsid and setpriv are there: a Claude program dies with the desk")
     found = f"no {' and no '.join(lacking)}: a Claude program of a killed desk ends when its input closes, not at once"
     return Check("launcher", "warning", found, "install util-linux, where your system has it")
+
+
+def _notice(chosen: Chosen | None, world: World) -> list[Check]:
+    if chosen is None or not chosen.notify:
+        return []
+    program = chosen.notify[0]
+    if world.which(program) is None:
+        return [Check("notice", "error", f"{program} is no program here, so nobody is told", "mend [notify] command")]
+    return [Check("notice", "ok", f"{program} is run with what you should know")]
 
 
 def _program(world: World, asking: Asking, *, agreed: bool) -> tuple[Check, Check]:

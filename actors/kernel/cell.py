@@ -8,7 +8,7 @@ from contextvars import Context, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from actors.kernel.edges import Callback, lateness
+from actors.kernel.edges import Promise, lateness
 from actors.kernel.mailbox import KERNEL, Mailbox, Post
 from actors.kernel.me import Actor, Me
 from actors.kernel.runner import IDLE, Runner
@@ -40,7 +40,6 @@ class Cell(Runner):
         self._me: Me[Any] | None = None
         self._actor: Actor[Any] | None = None
         self._owed, self._sweep_at = list[ReplyTo[Any]](), 64
-        self._settling: Callback | None = None
         self.runners, self.ends = (self,), (self.ended,)
         self.call(self._boot)
 
@@ -101,16 +100,13 @@ class Cell(Runner):
         if self.state is State.STARTING or self.system.flush is None:
             self._become_ready()
         else:
-            settling = Callback("settled", lambda answer: self.call(lambda: self._settled(settling, answer)))
-            self._settling = settling
+            settling = Promise()
+            settling.future.add_done_callback(lambda done: self.call(lambda: self._settled(done.result())))
             self.system.flush(settling)
             late = partial(settling.refuse, "late", lateness("the writer", SETTLE_WITHIN))
             self.system.scheduler.later(SETTLE_WITHIN, late, lambda: settling.told)
 
-    def _settled(self, settling: Callback, answer: object) -> None:
-        if settling is not self._settling:  # it was late, and another has been sent
-            return
-        self._settling = None
+    def _settled(self, answer: object) -> None:
         if isinstance(answer, Refused):
             self.system.scheduler.later(BACK_OFF, lambda: self.call(self._boot))
         else:

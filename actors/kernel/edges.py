@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Any
@@ -38,22 +37,8 @@ def lateness(name: str, within: float) -> str:
     return f"{name} has not answered within {within} s"
 
 
-class Callback(ReplyTo[Any]):
-    """A return address that calls; the call must not block."""
-
-    __slots__ = ("_call",)
-
-    def __init__(self, about: object, call: Callable[[object], None]) -> None:
-        super().__init__(about)
-        self._call = call
-
-    def send(self, answer: object, /) -> None:
-        """Call."""
-        self._call(answer)
-
-
 class Promise(ReplyTo[Any]):
-    """A return address that a thread or a coroutine waits on."""
+    """A return address that a thread or a coroutine waits on, or that calls, which must not block."""
 
     __slots__ = ("future",)
 

@@ -17,11 +17,7 @@ TICK: Final = 0.1
 SWEPT: Final = 100
 """Entries of the agenda below which nothing is swept out: each keeps alive what its answer was about."""
 Void = Callable[[], bool]
-
-
-def never() -> bool:
-    """What does not become void."""
-    return False
+"""Whether it need not be called any more; `bool` is what never says so."""
 
 
 class Clock(Protocol):
@@ -79,7 +75,7 @@ class Scheduler(Protocol):
 
     clock: Clock
 
-    def later(self, seconds: float, action: Callable[[], None], void: Void = never, /) -> None:
+    def later(self, seconds: float, action: Callable[[], None], void: Void = bool, /) -> None:
         """Call `action`, which only posts a message, after so many seconds, unless it is `void` by then."""
         ...
 
@@ -100,7 +96,7 @@ class ThreadScheduler:
         self._agenda, self._new = Agenda(), deque[tuple[float, Callable[[], None], Void]]()
         self._wake = SimpleQueue[bool]()
 
-    def later(self, seconds: float, action: Callable[[], None], void: Void = never, /) -> None:
+    def later(self, seconds: float, action: Callable[[], None], void: Void = bool, /) -> None:
         """See Scheduler."""
         self._new.append((self.clock.monotonic() + seconds, action, void))
         if seconds <= TICK:

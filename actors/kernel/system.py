@@ -20,14 +20,12 @@ from actors.kernel.me import Actor, Me
 from actors.kernel.runner import Observed, Runner
 from actors.kernel.scheduler import Scheduler, ThreadScheduler
 from actors.kernel.supervision import Policy
-from messages.addresses import Ref, Refused, ReplyTo, request
+from messages.addresses import Hangs, Ref, Refused, ReplyTo, request
 from messages.errors import TroupeError
 
 M = TypeVar("M")
 R = TypeVar("R")
 STOP_DESK: Final = Policy.STOP_DESK
-EDGE: Final = "edge"
-"""Who asks where no actor does, in spans."""
 SENTENCES: Final = {"full": "{} has no room for it", "down": "{} is down", "void": "{} was rebuilt"}
 
 
@@ -126,13 +124,11 @@ class System:
         promise, spans, opened = Promise(), self.hooks.spans, list[Any]()
         post = Post(make(promise), copy_context(), self.clock.monotonic())
         if spans is not None:
-            spans.begin(opened, EDGE, (post,))
-        try:
-            post.context.run(ref.tell, post.message)
-            self.wait(within, promise.future, self.failed)
-        finally:
-            if spans is not None:
-                spans.end(opened)
+            spans.begin(opened, "edge", (post,))
+        post.context.run(ref.tell, post.message)
+        self.wait(within, promise.future, self.failed)
+        if spans is not None:
+            spans.end(opened)
         if self.failed.done():
             promise.refuse("down", f"the desk is stopping: {self.failed.result()}")
         answer: R | Refused = promise.now_or_late(ref.name, within)
@@ -162,6 +158,7 @@ class System:
             if post is not None and busy > self._patience and self._reported.get(runner.name) is not post:
                 self._reported[runner.name] = post
                 post.context.copy().run(self.hooks.hangs, runner.name, post.message, busy)
+                self.publish(Hangs(runner.name, type(post.message).__name__, busy))
 
     def stop_cell(self, cell: Cell | Crew, seconds: float) -> bool:
         """Have it handle what waits and stop; whether it did in time."""

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from actors.kernel.cell import Cell
 from actors.kernel.hooks import Hooks
 from actors.kernel.runner import Runner
-from actors.kernel.scheduler import Agenda, Clock, Void, never
+from actors.kernel.scheduler import Agenda, Clock, Void
 from actors.kernel.supervision import State
 from actors.kernel.system import System
 from messages.addresses import Ref, Refused, ReplyTo
@@ -42,7 +42,7 @@ class ManualScheduler:
         self.manual, self.agenda = ManualClock(), Agenda()
         self.clock: Clock = self.manual
 
-    def later(self, seconds: float, action: Callable[[], None], void: Void = never, /) -> None:
+    def later(self, seconds: float, action: Callable[[], None], void: Void = bool, /) -> None:
         """See Scheduler."""
         self.agenda.add(self.manual.now + seconds, action, void)
 

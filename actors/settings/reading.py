@@ -45,7 +45,8 @@ class Tracing:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings, checked. `folder` is absolute; `grace` is in seconds, `keep_tasks` in days.
+    """All settings, checked. `folder` is absolute; `grace` is in seconds, `keep_tasks` in days; `notify` is a program
+    with its arguments.
 
     `calendar` is the exchange's, None on sample prices: there it is always the close of their last session.
     """
@@ -70,6 +71,12 @@ class Settings:
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     tracing: Tracing = field(default_factory=Tracing)
+    notify: tuple[str, ...] = ()
+
+    @property
+    def fixed(self) -> dict[str, str]:
+        """What a home can never change."""
+        return {"price_source": self.source, "currency": self.currency}
 
 
 def load(home: Home) -> Settings:

@@ -160,6 +160,11 @@ ASCENDING: Final = (
 """Section and key; of these no one may be set above a later one, which would make it mean nothing."""
 
 
+class _Notify(BaseModel):
+    model_config = _STRICT
+    command: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+
+
 class _Sections(BaseModel):
     model_config = _STRICT
     desk: _Desk = _Desk()
@@ -170,6 +175,7 @@ class _Sections(BaseModel):
     metrics: _Metrics = _Metrics()
     log: _Log = _Log()
     tracing: _Tracing = _Tracing()
+    notify: _Notify = _Notify()
     backups: _Backups = _Backups()
     claude: _Claude = _Claude()
     trading: Trading = Trading()
@@ -218,6 +224,7 @@ def checked(written: dict[str, Any], variables: Mapping[str, str], home: Home) -
         folder=home.path / schema.market.folder,
         calendar=None if schema.market.source == "sample" else schema.market.calendar,
         watch=schema.research.watch,
+        notify=schema.notify.command,
         threads=schema.workers.threads,
         processes=schema.workers.processes,
         memory_mb=schema.workers.memory_mb,

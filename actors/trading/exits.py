@@ -16,7 +16,7 @@ from messages.addresses import Refused, ReplyTo
 from messages.broker import ClientId, Kind, Seen, Side, Stage, Ticket
 from messages.database import Statement
 from messages.tasks import Run
-from messages.trading import HALT, Close, Held, Order, OrderState, Said, TradingState
+from messages.trading import HALT, Close, Held, Order, OrderState, Said, TradingChanged, TradingState
 from messages.values import CorrelationId, Symbol
 from storage import ledger, orders, states
 from storage.connections import Reader
@@ -44,7 +44,7 @@ class Exits:
         self._me, self._books, self._account, self._judge, self._read = me, books, account, judge, read
         self._pursuing = self._looking = self._file = self._stopping = False
         self._asked: ReplyTo[Said] | None = None
-        self._withdrawn = dict[ClientId, float]()
+        self._withdrawn, self._published = dict[ClientId, float](), TradingState.ACTIVE
 
     def begin(self, then: Callable[[], None]) -> None:
         """At start: what was to be done before the desk stopped is over, done or not."""
@@ -111,6 +111,7 @@ class Exits:
 
     def enforce(self) -> None:
         """Nothing works while trading is HALTED, nor an exit whose reason has gone; then positions, if so set."""
+        self._publish()
         if self._is_over:
             return
         halted, halt = self._judge.is_halted, self._judge.closing()
@@ -137,6 +138,12 @@ class Exits:
         elif (pending or self._asked is not None) and not self._pursuing:
             self._pursuing = True
             self._me.after(PURSUE, Pursue(in_time=True))
+
+    def _publish(self) -> None:
+        state, why = self._judge.state()
+        if state is not self._published:
+            self._published = state
+            self._me.publish(TradingChanged(state, why))
 
     def _withdraw(self, order: Order) -> None:
         """Of a leg it is noted first, since its broker may say only after the halt that it holds it no longer."""

@@ -10,10 +10,10 @@ from actors.bus import Bus, Route, WrongRoute, topic
 from actors.kernel.me import Me
 from actors.kernel.testing import Probe, TestSystem
 from actors.settings.reading import Settings
-from messages import console, trading
+from messages import trading
 from messages.addresses import Down, Ref
 from messages.claude import BreakerChanged
-from messages.events import EVENTS
+from messages.events import EVENTS, Event
 from storage.home import Home
 from tests.actors.published import portfolio, system, trade
 from tests.desks import StagedDesk
@@ -213,28 +213,27 @@ def test_a_topic_is_how_an_event_is_written_where_it_is_used() -> None:
     assert topic(BreakerChanged) == "claude.BreakerChanged"
 
 
-@pytest.mark.parametrize("serve", [False, True])
-def test_whoever_the_desk_tells_of_events_has_them_in_its_protocol(home: Home, serve: bool) -> None:
-    desk = StagedDesk(home, Settings(), serve=serve).desk
+def test_whoever_the_desk_tells_of_events_has_them_in_its_protocol(home: Home) -> None:
+    desk = StagedDesk(home, Settings()).desk
 
-    protocols = {"console": console.Message, "trading": trading.Message}
+    protocols = {"notifier": Event, "trading": trading.Message}
 
     told = {name: desk.bus.told(name) for _, name, _ in desk.bus.counts()}
-    assert set(told) == (set(protocols) if serve else {"trading"})
+    assert set(told) == set(protocols)
     for name, events in told.items():
         assert events <= set(get_args(protocols[name]))
 
 
-def test_whoever_watches_is_told_when_claude_cannot_be_asked_and_when_it_can_not_that_it_is_probed(home: Home) -> None:
-    desk = StagedDesk(home, Settings(), serve=True).desk
+def test_a_person_is_told_when_claude_cannot_be_asked_and_when_it_can_not_that_it_is_probed(home: Home) -> None:
+    desk = StagedDesk(home, Settings()).desk
 
     for state in ("open", "half_open", "closed"):
         desk.bus.publish(BreakerChanged(state, "network", "no route", None))
 
     counts = desk.bus.counts()
-    told = {outcome: counts["claude.BreakerChanged", "console", outcome] for outcome in ("told", "filtered", "full")}
+    told = {outcome: counts["claude.BreakerChanged", "notifier", outcome] for outcome in ("told", "filtered", "full")}
     assert told == {"told": 2, "filtered": 1, "full": 0}
 
 
-def test_every_event_may_be_watched(home: Home) -> None:
-    assert StagedDesk(home, Settings(), serve=True).desk.bus.told("console") == set(EVENTS)
+def test_a_person_is_told_of_every_event(home: Home) -> None:
+    assert StagedDesk(home, Settings()).desk.bus.told("notifier") == set(EVENTS)

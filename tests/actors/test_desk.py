@@ -19,7 +19,7 @@ HOLDINGS = "symbol,quantity,cost\nAAPL,10,100\nFB,1,1\nCASH:USD,500,1\n"
 def test_the_writer_starts_first_and_whoever_needs_it_after(desk: StagedDesk) -> None:
     names = [each.actor for each in desk.system.observe()]
 
-    everyone = "database tasks workers processes waits source market claude research broker trading"
+    everyone = "database tasks workers processes waits source market claude research broker trading notifier"
     assert names == everyone.split()
     assert {each.state for each in desk.system.observe()} == {State.READY}
 

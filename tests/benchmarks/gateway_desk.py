@@ -20,7 +20,7 @@ from actors.claude.gateway import Message as GatewayMessage
 from actors.claude.programs import Program, Programs
 from actors.claude.sessions import Cleared, Fault, Heard, Opened, Said, Session, Sessions
 from actors.database import DatabaseWriter
-from actors.kernel.edges import Callback, Promise
+from actors.kernel.edges import Promise
 from actors.kernel.system import STOP_DESK, System
 from messages import database
 from messages.addresses import Ref, Refused, ReplyTo
@@ -31,6 +31,7 @@ from storage.connections import Operations, Reader
 from storage.home import Home
 from telemetry.hooks import CountingHooks
 from tests.benchmarks.gateway_process import Json, resident, soon, told
+from tests.benchmarks.measure import Callback
 
 SWITCH: Final = 5e-4
 """As run.py has it."""

@@ -15,7 +15,6 @@ import numpy as np
 
 from actors.desk import Desk
 from actors.edges import Edges
-from actors.kernel.edges import Callback
 from actors.kernel.system import System
 from actors.settings.reading import Settings
 from actors.workers.places import Places
@@ -28,7 +27,7 @@ from storage import bars
 from storage.home import Home
 from telemetry.hooks import CountingHooks
 from tests.actors.domain import making
-from tests.benchmarks.measure import Benchmark, Figures
+from tests.benchmarks.measure import Benchmark, Callback, Figures
 from tests.sessions import StagedSessions
 
 WANTED = {

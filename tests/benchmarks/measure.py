@@ -10,11 +10,26 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
-from typing import Final
+from typing import Any, Final
+
+from messages.addresses import ReplyTo
 
 Figures = Mapping[str, float]
 VERSIONS: Final = ("pykka", "apsw", "aiosqlite", "claude-agent-sdk")
 """Packages whose versions are kept with a result."""
+
+
+class Callback(ReplyTo[Any]):
+    """A return address that calls; the call must not block."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, about: object, call: Callable[[object], None]) -> None:
+        super().__init__(about)
+        self._call = call
+
+    def send(self, answer: object, /) -> None:
+        self._call(answer)
 
 
 @dataclass(frozen=True, slots=True)

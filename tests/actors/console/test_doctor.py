@@ -164,6 +164,25 @@ def test_a_model_without_a_price_is_an_error(home: Home) -> None:
     assert found.todo.startswith("set [claude] model in desk.toml to one of ")
 
 
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [
+        ("/usr/bin/notify-send", ("ok", "notify-send is run with what you should know")),
+        (None, ("error", "notify-send is no program here, so nobody is told")),
+    ],
+)
+def test_it_says_whether_what_is_to_tell_a_person_is_there(
+    home: Home, there: str | None, expected: tuple[str, str]
+) -> None:
+    def which(_: str) -> str | None:
+        return there
+
+    settings = Settings(notify=("notify-send", "Troupe"))
+    found = check(home, "notice", replace(WORLD, settings=lambda: settings, which=which))
+
+    assert (found.verdict, found.found) == expected
+
+
 @pytest.mark.parametrize("lacking", ["setsid", "setpriv"])
 def test_without_a_launcher_it_says_what_is_different(home: Home, lacking: str) -> None:
     def which(name: str) -> str | None:

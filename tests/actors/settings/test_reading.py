@@ -101,6 +101,8 @@ def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
         target_weight = 0.11
         band = 0
         risk_per_trade = 0.02
+        [notify]
+        command = ["notify-send", "Troupe"]
         [risk]
         max_position = 0.2
         max_symbol = 0.21
@@ -140,6 +142,7 @@ def test_all_that_can_be_set_is_read(home: Home, tmp_path: Path) -> None:
     assert load(home) == Settings(
         "EUR", 2.5, "csv", tmp_path, ("aapl", "IBM"), 64, 3, 100, cluster, 0, False, 30, claude, 3, terms, limits,
         "XTSE", "json", "debug", Tracing(1.0, "otlp", "https://collector.example/v1/traces"),
+        ("notify-send", "Troupe"),
     )  # fmt: skip
 
 
@@ -267,8 +270,8 @@ def test_a_variable_goes_before_the_file_and_leaves_the_rest_of_its_section(
 
 
 SECTIONS = (
-    "[desk], [market], [research], [workers], [tasks], [metrics], [log], [tracing], [backups], [claude], [trading], "
-    "[risk]"
+    "[desk], [market], [research], [workers], [tasks], [metrics], [log], [tracing], [notify], [backups], [claude], "
+    "[trading], [risk]"
 )
 
 

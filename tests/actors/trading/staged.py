@@ -182,9 +182,10 @@ class Desk:
         calendar: str | None = None,
         at: float = 0.0,
         limits: Limits | None = None,
+        publish: Callable[[object], None] = lambda event: None,
     ) -> None:
         self.home, self.exchange = home, exchange
-        self.system = TestSystem() if seed is None else TestSystem(seed)
+        self.system = TestSystem(0 if seed is None else seed, publish=publish)
         self.system.manual.manual.now = at
         self.writer, self.ref = Ref[database.Message]("database"), Ref[Message]("trading")
         self.broker = Ref[broker.Request]("broker")

@@ -1,0 +1,97 @@
+"""The notifier: tells a person what they would want to know at once, in the log and through a program of theirs."""
+
+import logging
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, assert_never
+
+from actors.kernel.me import Me
+from messages.addresses import Down, Hangs
+from messages.claude import BreakerChanged
+from messages.database import WritesHeld, WritesResumed
+from messages.events import Event
+from messages.trading import TradingChanged, TradingState
+
+PASSED: Final = (
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "DISPLAY", "WAYLAND_DISPLAY",
+    "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR",
+)  # fmt: skip
+"""What the program has of the desk's environment: no key, and no setting."""
+PATIENCE: Final = 5.0
+"""Seconds it may take; then it is killed."""
+AGAIN: Final = 600.0
+"""Seconds within which the program is not told the same once more; the log has it each time."""
+_log = logging.getLogger("troupe.events")
+
+
+class Notifier:
+    """Logs each event, and hands what a person should see at once to `tell`, which may block for a moment."""
+
+    def __init__(self, me: Me[Event], tell: Callable[[str], None]) -> None:
+        self._me, self._tell, self._told = me, tell, dict[str, float]()
+
+    def on_receive(self, message: Event) -> None:
+        """The whole protocol."""
+        match message:
+            case Down(actor, cause):
+                self._say(logging.ERROR, f"{actor} is down: {cause}; it is tried again each minute")
+            case Hangs(actor, of, seconds):
+                self._say(logging.WARNING, f"{actor} has been busy with {of} for {seconds:.0f} s")
+            case BreakerChanged(state="closed"):
+                self._say(logging.INFO, "Claude can be asked again")
+            case BreakerChanged():
+                self._say(logging.WARNING, f"Claude is not asked for now ({message.cause}): {message.sentence}")
+            case WritesHeld(why):
+                self._say(logging.ERROR, f"nothing is kept for now, and trading is HALTED: {why}")
+            case WritesResumed():
+                self._say(logging.INFO, "what was held is kept, and trading goes on")
+            case TradingChanged(TradingState.ACTIVE):
+                self._say(logging.INFO, "trading is ACTIVE")
+            case TradingChanged(state, why):
+                self._say(logging.WARNING, f"trading is {state}: {why}")
+            case _:
+                assert_never(message)
+
+    def _say(self, level: int, sentence: str) -> None:
+        _log.log(level, "%s", sentence)
+        now = self._me.clock.monotonic()
+        self._told = {said: at for said, at in self._told.items() if at > now - AGAIN}
+        if sentence not in self._told:
+            self._told[sentence] = now
+            self._tell(sentence)
+
+
+class Program:
+    """A program of a person's that takes a sentence as its last argument, such as `notify-send Troupe`.
+
+    What goes wrong with it is logged: nothing of the desk hangs on it.
+    """
+
+    def __init__(self, command: Sequence[str], world: Mapping[str, str], hide: Callable[[str], str]) -> None:
+        self._command, self._hide = command, hide
+        self._environment = {name: world[name] for name in PASSED if name in world}
+
+    def __call__(self, sentence: str) -> None:
+        """Run it, in a session of its own, and wait until it has ended or was killed."""
+        sentence = self._hide(sentence).replace("\0", "")
+        nowhere = subprocess.DEVNULL
+        try:
+            running = subprocess.Popen(
+                [*self._command, sentence],
+                env=self._environment, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            self._warn(f"cannot be run: {error.strerror}")
+            return
+        try:
+            if (code := running.wait(PATIENCE)) != 0:
+                self._warn(f"ended with {code}")
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+            self._warn(f"had not ended after {PATIENCE:.0f} s and was killed")
+
+    def _warn(self, what: str) -> None:
+        _log.warning("nobody was told: [notify] command: %s %s", self._command[0], what)

@@ -1,0 +1,185 @@
+"""What a person is told: lines of the log for all events, and a program of theirs, which may be as bad as it likes."""
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from actors import notify
+from actors.bus import Bus, Route
+from actors.kernel.testing import TestSystem
+from actors.notify import AGAIN, Notifier, Program
+from messages.addresses import Down, Hangs, Ref
+from messages.claude import BreakerChanged
+from messages.database import WritesHeld, WritesResumed
+from messages.events import EVENTS, Event
+from messages.trading import TradingChanged, TradingState
+from storage.home import Home
+from telemetry.logs import Redactor
+from tests.actors.kernel.counter import Counter, CounterMessage, Do
+from tests.actors.trading.staged import Desk, Exchange
+from tests.desks import StagedDesk
+
+
+class Told:
+    """A notifier that is told of all events, and what it has told."""
+
+    def __init__(self) -> None:
+        self.told, self.system, ref = list[str](), TestSystem(), Ref[Event]("notifier")
+        self._bus = Bus(EVENTS, [Route("*", (ref,))])
+        self.system.add(ref, lambda me: Notifier(me, self.told.append))
+        self.system.start()
+
+    def publish(self, *events: object) -> None:
+        for event in events:
+            self._bus.publish(event)
+        self.system.settle()
+
+
+def test_each_event_is_a_line_of_the_log_and_what_a_person_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    told = Told()
+
+    told.publish(
+        Down("market", "ValueError('no bars')"),
+        Hangs("source", "Fetch", 10.2),
+        BreakerChanged("open", "network", "there is no way to 127.0.0.1:9", None),
+        BreakerChanged("closed", "", "", None),
+        WritesHeld("the disk is full"),
+        WritesResumed(),
+        TradingChanged(TradingState.HALTED, "a loss of 5 %"),
+        TradingChanged(TradingState.ACTIVE, ""),
+    )
+
+    said = [(record.levelname, record.getMessage()) for record in caplog.records if record.name == "troupe.events"]
+    assert said == [
+        ("ERROR", "market is down: ValueError('no bars'); it is tried again each minute"),
+        ("WARNING", "source has been busy with Fetch for 10 s"),
+        ("WARNING", "Claude is not asked for now (network): there is no way to 127.0.0.1:9"),
+        ("INFO", "Claude can be asked again"),
+        ("ERROR", "nothing is kept for now, and trading is HALTED: the disk is full"),
+        ("INFO", "what was held is kept, and trading goes on"),
+        ("WARNING", "trading is HALTED: a loss of 5 %"),
+        ("INFO", "trading is ACTIVE"),
+    ]
+    assert told.told == [sentence for _, sentence in said]
+
+
+def test_the_same_is_logged_each_time_and_told_once_in_ten_minutes(caplog: pytest.LogCaptureFixture) -> None:
+    told, down = Told(), Down("market", "no bars")
+
+    told.publish(down, down)
+    told.system.manual.manual.now += AGAIN + 1
+    told.publish(down)
+
+    assert len(told.told) == 2
+    assert len([record for record in caplog.records if record.name == "troupe.events"]) == 3
+
+
+def test_who_hangs_is_published_once_a_message() -> None:
+    published = list[object]()
+    system, ref = TestSystem(publish=published.append), Ref[CounterMessage]("counter")
+    system.add(ref, lambda me: Counter(me, []))
+    system.start()
+
+    def hang(_: Counter) -> None:
+        for _look in range(2):
+            system.manual.manual.now += 11
+            system.watch()
+
+    ref.tell(Do(hang))
+    system.settle()
+
+    assert published == [Hangs("counter", "Do", 11.0)]
+
+
+def test_that_trading_is_halted_and_goes_on_is_published_once_however_it_came_about(home: Home) -> None:
+    published = list[object]()
+    desk = Desk(home, Exchange(), publish=published.append)
+    desk.open()
+    home.halt.touch()
+    desk.system.advance(60)
+    home.halt.unlink()
+    desk.system.advance(60)
+
+    changes = [event for event in published if isinstance(event, TradingChanged)]
+    assert [event.state for event in changes] == [TradingState.HALTED, TradingState.ACTIVE]
+    assert "HALT" in changes[0].why
+
+
+def test_a_desk_tells_a_person_of_a_file_halt(home: Home) -> None:
+    told = list[str]()
+    desk = StagedDesk(home, tell=told.append).start()
+
+    home.halt.touch()
+    desk.system.advance(60)
+    desk.stop()
+
+    [sentence] = told
+    assert sentence.startswith("trading is HALTED: ")
+
+
+# The program
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Callable[[str], Program]:
+    """One that is this script, with a secret and a setting in the desk's environment."""
+    world = {"PATH": os.environ["PATH"], "ANTHROPIC_API_KEY": "sk-ant-1234567890", "TROUPE_TRADING__BROKER": "alpaca"}
+
+    def made(script: str) -> Program:
+        path = tmp_path / "tell.sh"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o700)
+        return Program([str(path), "Troupe"], world, Redactor(["sk-ant-1234567890"]))
+
+    return made
+
+
+def test_a_program_is_given_the_sentence_without_secrets_and_none_in_its_environment(
+    program: Callable[[str], Program], tmp_path: Path
+) -> None:
+    program(f'printf "%s|" "$@" > {tmp_path}/said; env > {tmp_path}/env')(
+        "$(rm -rf x) `x`; it said sk-ant-1234567890\0"
+    )
+
+    assert (tmp_path / "said").read_text() == "Troupe|$(rm -rf x) `x`; it said [secret]|"
+    names = {line.partition("=")[0] for line in (tmp_path / "env").read_text().splitlines()}
+    assert names <= {"PATH", "PWD", "OLDPWD", "SHLVL", "_"}
+
+
+@pytest.mark.parametrize(
+    ("script", "warning"),
+    [
+        ("exit 3", "ended with 3"),
+        ("sleep 60 & sleep 60", "had not ended after 0 s and was killed"),
+        ("kill -9 $$", "ended with -9"),
+    ],
+)
+def test_a_program_that_fails_or_hangs_is_a_warning_and_is_waited_for_no_longer(
+    program: Callable[[str], Program],
+    script: str,
+    warning: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if "killed" in warning:
+        monkeypatch.setattr(notify, "PATIENCE", 0.2)
+
+    program(script)("it is so")
+
+    [record] = caplog.records
+    assert record.getMessage().endswith(warning)
+
+
+def test_a_program_that_is_not_there_is_a_warning_that_names_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Program([str(tmp_path / "none")], {}, Redactor(()))("it is so")
+
+    [record] = caplog.records
+    assert record.getMessage() == (
+        f"nobody was told: [notify] command: {tmp_path / 'none'} cannot be run: No such file or directory"
+    )
