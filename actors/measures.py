@@ -1,6 +1,5 @@
 """What a desk's metrics are read from: its kernel's snapshot, what its parts have counted, and its database."""
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from decimal import Decimal
@@ -24,7 +23,6 @@ from messages.claude import Cause, Purpose
 from messages.trading import OrderState, TradingState, Valuation
 from storage import breaker, metrics, tasks
 from storage import states as stored
-from storage.home import Home
 from storage.metrics import Asked, Took, What
 from storage.tally import Tally
 from telemetry import instruments as table
@@ -48,11 +46,6 @@ REJECTED: Final = (*FIELDS, "answer", "mid_stream")
 """Why an answer is not grounded: the first field that cannot stand, all of it, or cancelled while it streamed."""
 UNSENT: Final = {OrderState.REJECTED: "person", OrderState.REFUSED: "broker", OrderState.EXPIRED: "expired"}
 """Why an order was not sent or not taken, but for those that were denied."""
-
-
-def identity(home: Home) -> dict[str, str]:
-    """Whose metrics these are: the same after a restart, and no path that says who lives here."""
-    return {"service.instance.id": hashlib.sha256(str(home.path.resolve()).encode()).hexdigest()[:16]}
 
 
 def pages(desk: Desk, hide: Callable[[str], str]) -> dict[str, Page]:

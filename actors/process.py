@@ -71,7 +71,7 @@ def desk_in(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, Co
     try:
         chosen = reading.load(home)
         show = _log_to(home, chosen)
-        with _spans(chosen) as spans:
+        with _spans(home, chosen) as spans:
             hooks = CountingHooks(spans)
             edges = Edges(
                 lambda publish, flush: System(hooks=hooks, publish=publish, flush=flush),
@@ -91,14 +91,14 @@ def desk_in(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, Co
 
 
 @contextmanager
-def _spans(settings: "Settings") -> "Generator[Spans | None]":
+def _spans(home: "Home", settings: "Settings") -> "Generator[Spans | None]":
     """What records traces, where they are wanted; what is left of them is sent in the end. Raises CannotExport."""
     if (chosen := settings.tracing).exporter == "none":
         yield None
         return
     from telemetry.tracing import spans  # brings OpenTelemetry's tracing, 0.1 s
 
-    recording = spans(chosen.exporter, chosen.sample, chosen.endpoint)
+    recording = spans(chosen.exporter, chosen.sample, chosen.endpoint, home.identity)
     try:
         yield recording
     finally:
@@ -135,7 +135,7 @@ def metrics_of(desk: "Desk", home: "Home", hooks: "CountingHooks", settings: "Se
     from actors import measures
     from telemetry.exporter import Exporter, PortTaken
 
-    exporter = Exporter(measures.sources(desk, hooks), measures.identity(home), measures.pages(desk, _redactor(home)))
+    exporter = Exporter(measures.sources(desk, hooks), home.identity, measures.pages(desk, _redactor(home)))
     try:
         try:
             exporter.serve(port)

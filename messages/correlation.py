@@ -16,16 +16,23 @@ class Trace:
 
     `sampled` is whether its messages are recorded, None until the first is handled where any are. Then `span` is the
     number of that of the message at hand, and `since` when that was taken up, in nanoseconds since 1970. `begins` until
-    the first of all has been recorded. What serves several requests has no id; they are `also`.
+    the first of all has been recorded. With `nests` the one message that is told with it stands below the waiting for
+    its answer, whose number is `wait`. What serves several requests has no id; they are `also`.
     """
 
-    __slots__ = ("also", "begins", "correlation_id", "sampled", "since", "span")
+    __slots__ = ("also", "begins", "correlation_id", "nests", "sampled", "since", "span", "wait")
 
     def __init__(
-        self, correlation_id: CorrelationId, span: int = 0, *, begins: bool = False, also: tuple["Trace", ...] = ()
+        self,
+        correlation_id: CorrelationId,
+        span: int = 0,
+        *,
+        begins: bool = False,
+        nests: bool = False,
+        also: tuple["Trace", ...] = (),
     ) -> None:
         self.correlation_id, self.span, self.since = correlation_id, span, time_ns()
-        self.begins, self.also = begins, also
+        self.begins, self.nests, self.also, self.wait = begins, nests, also, 0
         self.sampled: bool | None = True if span else None
 
 

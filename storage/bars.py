@@ -126,8 +126,19 @@ def newest(read: Reader, symbols: Iterable[Symbol]) -> dict[Symbol, tuple[int, b
 def market_time(read: Reader) -> dt.date | None:
     """The newest session of all symbols; None without any bar."""
     sql = "SELECT substr(columns, -4) FROM bars WHERE year = (SELECT max(year) FROM bars)"  # its last session
-    days = [int.from_bytes(tail, "little") for (tail,) in read.rows(tuple[bytes], sql)]
-    return dt.date(1970, 1, 1) + dt.timedelta(max(days)) if days else None
+    return max((_day(tail) for (tail,) in read.rows(tuple[bytes], sql)), default=None)
+
+
+def oldest_session(read: Reader, symbols: Iterable[Symbol]) -> dt.date | None:
+    """Of these symbols' last sessions the oldest; None without any bar."""
+    sql = """SELECT tail FROM (SELECT substr(columns, -4) AS tail, max(year) FROM bars
+        WHERE symbol IN (SELECT value FROM json_each(?)) GROUP BY symbol)"""
+    tails = read.rows(tuple[bytes], sql, msgspec.json.encode(list(symbols)).decode())
+    return min((_day(tail) for (tail,) in tails), default=None)
+
+
+def _day(packed: bytes) -> dt.date:
+    return dt.date(1970, 1, 1) + dt.timedelta(int.from_bytes(packed, "little"))
 
 
 def symbols(read: Reader) -> list[str]:

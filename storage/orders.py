@@ -224,6 +224,11 @@ def of_decision(read: Reader, decision: str) -> list[Order]:
     return _orders(read, "WHERE decision = ? ORDER BY id", decision)
 
 
+def together(read: Reader, correlation_id: CorrelationId) -> list[Order]:
+    """Those of a round, or of a halt."""
+    return _orders(read, "WHERE correlation_id = ?", correlation_id)
+
+
 def staged(read: Reader, decisions: Iterable[str]) -> frozenset[str]:
     """Those of these decisions that orders were made of."""
     sql = "SELECT decision FROM trading_orders WHERE decision IN (SELECT value FROM json_each(?))"

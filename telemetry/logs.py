@@ -89,7 +89,7 @@ class Lines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "actor": record.threadName or "",
-            "correlation_id": None if trace is None else trace.correlation_id or None,
+            "correlation_id": self._hide(trace.correlation_id) or None if trace else None,
             "message": self._hide(record.getMessage()),
         }
         if (exception := self._exception(record)) is not None:
@@ -104,7 +104,7 @@ class Lines(logging.Formatter):
     def _text(self, said: Mapping[str, str | None]) -> str:
         *about, message = (said[name] or "-" for name in list(said)[:6])
         first, *rest = f"{message}\n{said.get('exception') or ''}".rstrip("\n").translate(_CONTROL).split("\n")
-        line = " ".join((*about, first))
+        line = " ".join((*(name.translate(_CONTROL).replace("\n", " ") for name in about), first))
         if self._colours and (colour := _COLOURS.get(about[1])):
             line = f"{colour}{line}{_PLAIN}"
         return "\n".join((line, *(f"    | {each}" for each in rest)))

@@ -5,9 +5,10 @@ import logging
 import re
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from random import getrandbits
 from time import time_ns
+from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol, TextIO
 
 from opentelemetry.sdk.resources import Resource
@@ -30,8 +31,11 @@ SENT_WITHIN: Final = 5.0
 """Seconds an endpoint may take to answer; then what was sent is lost, and later spans are tried."""
 SAID_EVERY: Final = 600.0
 """Seconds between two lines of the log that say that spans are lost."""
+BEGUN: Final = 1_000
+"""Traces of which it is known that they have begun."""
 MOST_LINKS: Final = 128
 """Of a batch, to the other messages in it."""
+NOBODY: Final = MappingProxyType[str, str]({})
 _SCOPE: Final = InstrumentationScope("troupe")
 _TRACE_ID: Final = re.compile("(?!0{32})[0-9a-f]{32}")
 
@@ -73,7 +77,7 @@ class Span:
         self.actor, self.message, self.since, self.until = actor, message, since, until
         self.answer = bool(until)
         self.links: list[Span] | None = None
-        self.error: type[BaseException] | None = None
+        self.error: type[object] | None = None
 
     @property
     def place(self) -> SpanContext:
@@ -118,8 +122,8 @@ def _place(correlation_id: str, span: int) -> SpanContext:
 class Made(SpanExporter):
     """Makes the SDK's spans of ours, on the thread that sends them; those that found no room are never made."""
 
-    def __init__(self, exporter: SpanExporter) -> None:
-        self._exporter, self._resource = exporter, Resource({"service.name": "troupe"})
+    def __init__(self, exporter: SpanExporter, identity: Mapping[str, str]) -> None:
+        self._exporter, self._resource = exporter, Resource({"service.name": "troupe", **identity})
 
     def shutdown(self) -> None:
         """The other's."""
@@ -138,14 +142,15 @@ class Spans:
     which lasts from when the asker was told what it asked for until the answer is there.
     """
 
-    def __init__(self, exporter: SpanExporter, sample: float) -> None:
+    def __init__(self, exporter: SpanExporter, sample: float, identity: Mapping[str, str] = NOBODY) -> None:
         bound = TraceIdRatioBased.get_bound_for_rate(sample)
         self._bound = f"{bound:016x}" if bound <= TraceIdRatioBased.TRACE_ID_LIMIT else "g"  # above all digits
         self._exporter = exporter
         _seldom("opentelemetry.sdk._shared_internal")  # where there is no room it says so on the thread of an actor
         self._processor: Any = BatchSpanProcessor(
-            Made(exporter), max_queue_size=QUEUE, schedule_delay_millis=EVERY * 1000
+            Made(exporter, identity), max_queue_size=QUEUE, schedule_delay_millis=EVERY * 1000
         )
+        self._roots = dict[str, object]()
         self._keep: Any = self._processor.on_end  # it takes ours for the SDK's
 
     def takes(self, trace: Trace) -> bool:
@@ -172,11 +177,14 @@ class Spans:
         now, kind, parent = time_ns(), type(post.message), trace.span
         if post.slot is not None:
             waited = Span(trace, parent, actor, kind, since, now)
+            waited.id = trace.wait or waited.id
             self._keep(waited)
             parent = waited.id
+        elif trace.nests:
+            trace.wait = parent = getrandbits(64) or 1
         span = Span(trace, parent, actor, kind, now)
-        if trace.begins:
-            trace.begins, span.id = False, first(trace.correlation_id)
+        if trace.begins and self._is_first(trace):
+            span.id = first(trace.correlation_id)
         if opened and len(opened) <= MOST_LINKS:  # a batch: the first with all others, each of these with the first
             one = opened[0]
             one.links = [*(one.links or ()), span]
@@ -184,9 +192,17 @@ class Spans:
         opened.append(span)
         return Trace(trace.correlation_id, span.id)
 
-    def end(self, opened: list[Span], /) -> None:
+    def _is_first(self, trace: Trace) -> bool:
+        """Whether it has not begun already, by another click at the same time, or by the same one once more."""
+        trace.begins = False
+        while len(self._roots) > BEGUN:
+            self._roots.pop(next(iter(self._roots)), None)
+        mine = object()
+        return self._roots.setdefault(trace.correlation_id, mine) is mine
+
+    def end(self, opened: list[Span], error: type[object] | None = None, /) -> None:
         """See the kernel's hooks."""
-        now, error = time_ns(), sys.exc_info()[0]
+        now = time_ns()
         for span in opened:
             span.until, span.error = now, error
             self._keep(span)
@@ -202,12 +218,16 @@ class Spans:
 
 
 def spans(
-    exporter: Literal["none", "console", "otlp"], sample: float, endpoint: str, out: TextIO = sys.stderr
+    exporter: Literal["none", "console", "otlp"],
+    sample: float,
+    endpoint: str,
+    identity: Mapping[str, str] = NOBODY,
+    out: TextIO = sys.stderr,
 ) -> Spans | None:
     """What records traces and sends them there, if that is wanted. Raises CannotExport."""
     if exporter == "none" or not sample:
         return None
-    return Spans(ConsoleSpanExporter(out=out) if exporter == "console" else _otlp(endpoint), sample)
+    return Spans(ConsoleSpanExporter(out=out) if exporter == "console" else _otlp(endpoint), sample, identity)
 
 
 def _otlp(endpoint: str) -> SpanExporter:

@@ -1,6 +1,7 @@
 """What an edge needs of a running desk: to ask its actors, and to read its database."""
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -8,13 +9,22 @@ from actors.kernel.system import System
 from messages import claude, market, tasks, trading
 from messages.addresses import Ref, Refused, ReplyTo
 from messages.claude import Asking
+from messages.correlation import TRACE, Trace, within
 from messages.errors import TroupeError
+from messages.tasks import NewTask, Submit, Submitted
+from messages.values import CorrelationId
 from storage.connections import Operations, Reader
+from storage.tasks import by_key
 
 M = TypeVar("M")
 R = TypeVar("R")
 ANSWER_WITHIN = 60.0
 """Seconds an edge waits for one answer."""
+
+
+def click() -> within:
+    """`with click():` what is asked there begins a trace, unless there is one."""
+    return within(TRACE.get() or Trace(CorrelationId(secrets.token_hex(16)), begins=True))
 
 
 class DeskRefused(TroupeError):
@@ -59,10 +69,16 @@ class Access:
 
     def ask(self, _kind: type[R], ref: Ref[M], make: Callable[[ReplyTo[R | Refused]], M]) -> R:
         """Tell `make(reply_to)` and wait for an answer of this kind. Raises DeskRefused."""
-        answer: R | Refused = self.system.ask(ref, make, within=ANSWER_WITHIN)
+        with click():
+            answer: R | Refused = self.system.ask(ref, make, within=ANSWER_WITHIN)
         if isinstance(answer, Refused):  # pyright: ignore[reportUnnecessaryIsInstance]  # it solves R too narrowly
             raise DeskRefused(answer)
         return answer
+
+    def submit(self, new: Sequence[NewTask], correlation_id: CorrelationId) -> None:
+        """Have these tasks kept; what was kept before goes on. Raises DeskRefused."""
+        with within(Trace(correlation_id, begins=by_key(self.read, new[0].key) is None)):
+            self.ask(Submitted, self.tasks, lambda reply_to: Submit(tuple(new), correlation_id, reply_to))
 
     def pause(self, seconds: float) -> None:
         """Wait a little. Raises DeskFailed if the desk is about to stop."""

@@ -4,7 +4,6 @@ import secrets
 from dataclasses import dataclass
 
 from actors.console.access import Access
-from actors.console.rounds import submit
 from messages.tasks import Backup, NewTask
 from messages.values import CorrelationId
 from storage import backups
@@ -22,5 +21,5 @@ def begin(access: Access) -> Begun:
     """Submit it. Raises DeskRefused."""
     name, correlation_id = backups.name_at(access.system.clock.utc()), CorrelationId(secrets.token_hex(16))
     task = NewTask(f"backup/{name}", "portfolio", Backup(name, access.backups), priority=8)
-    submit(access, [task], correlation_id)
+    access.submit([task], correlation_id)
     return Begun(correlation_id, name)

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from actors.console.access import Access
 from actors.domain.hours import hours, shown
-from messages.tasks import NewTask, RefreshCalendar, Submit, Submitted
+from messages.tasks import NewTask, RefreshCalendar
 from messages.values import CorrelationId
 from storage import calendars, tasks
 from storage.connections import Reader
@@ -62,7 +62,7 @@ def refresh(access: Access) -> None:
         return
     task = NewTask(f"refresh_calendar/{access.calendar}/{today}", "data", RefreshCalendar(access.calendar, today))
     correlation_id = CorrelationId(secrets.token_hex(16))
-    access.ask(Submitted, access.tasks, lambda reply_to: Submit((task,), correlation_id, reply_to))
+    access.submit([task], correlation_id)
     if known is None or known < today:
         _wait_for(access, task.key)
 

@@ -8,8 +8,7 @@ from typing import Final
 from actors.console.access import Access
 from actors.console.calendars import Market, described, market
 from messages.claude import Asking
-from messages.trading import Valuation
-from storage import breaker, metrics, questions, states, tasks
+from storage import bars, breaker, ledger, metrics, questions, states, tasks
 from storage.connections import DatabaseUnusable, Reader
 from storage.payloads import Undecodable
 
@@ -98,6 +97,7 @@ def _stored(access: Access, notes: list[str]) -> Stored:
         asking, left = access.asking, left_of(at, access.asking, now)
         queues = _queues(at, now)
         valued, place = metrics.valuation(at), market(at, access.calendar, now)
+        oldest = bars.oldest_session(at, [held.symbol for held in ledger.held(at)])
     if row is not None and row.state != "closed":
         notes.append(f"Claude is not asked for now ({row.cause}): {row.sentence}")
     for name, rest, most in (
@@ -108,7 +108,7 @@ def _stored(access: Access, notes: list[str]) -> Stored:
             notes.append(f"{rest:.2f} $ of {most:.2f} $ are left for Claude {name}")
     if why:
         notes.append(f"trading is {state}: {why}")
-    notes += () if place is None else _of(place, valued, now)
+    notes += () if place is None else _of(place, oldest, now)
     notes += [
         f"{each.queue}: a task could run since {each.oldest_seconds:.0f} s"
         for each in queues
@@ -120,15 +120,15 @@ def _stored(access: Access, notes: list[str]) -> Stored:
     )  # fmt: skip
 
 
-def _of(place: Market, valued: Valuation | None, now: int) -> list[str]:
-    """What is to be said of the calendar, and of prices that are older than its last session."""
+def _of(place: Market, oldest: dt.date | None, now: int) -> list[str]:
+    """What is to be said of the calendar, and where the price of something held is of before its last session."""
     notes, today = list[str](), dt.datetime.fromtimestamp(now // 10**6, dt.UTC).date()
     if place.state == "unknown":
         notes.append(described(place))
     elif place.horizon is not None and place.horizon - today < ENDS_SOON:
-        notes.append(f"calendar {place.calendar} ends with session {place.horizon}; `run.py tasks` shows why")
-    if valued is not None and place.over is not None and valued.as_of < place.over:
-        notes.append(f"prices are of {valued.as_of}, and session {place.over} is over; `run.py once` brings newer ones")
+        notes.append(f"calendar {place.calendar} ends with session {place.horizon}; `run.py once` works it out anew")
+    if oldest is not None and place.over is not None and oldest < place.over:
+        notes.append(f"prices are of {oldest}, and session {place.over} is over; `run.py once` brings newer ones")
     return notes
 
 

@@ -10,10 +10,9 @@ from actors.console import calendars
 from actors.console.access import Access
 from actors.console.asking import NOT_AGREED, Mode, prepare, profile, terms
 from messages.claude import Cause
-from messages.correlation import Trace, within
 from messages.errors import TroupeError
 from messages.market import Resolve, Resolved
-from messages.tasks import ComputeFacts, NewTask, Recommend, Reconcile, RefreshBars, Submit, Submitted, ValuePortfolio
+from messages.tasks import ComputeFacts, NewTask, Recommend, Reconcile, RefreshBars, ValuePortfolio
 from messages.values import CorrelationId, Symbol
 from storage import bars, decisions, ledger, orders, tasks, valuations
 from storage.connections import Reader
@@ -76,7 +75,7 @@ def begin(access: Access, asked: Asked) -> CorrelationId:
             return correlation_id
         tasks_ = plan(access, symbols, replace(asked, again=True), _analyst(access, asked))
         correlation_id = _correlation_id(tasks_[0].key)
-    submit(access, tasks_, correlation_id)
+    access.submit(tasks_, correlation_id)
     return correlation_id
 
 
@@ -145,18 +144,12 @@ def refresh(access: Access, symbols: Iterable[Symbol]) -> None:
 
 
 def _done(access: Access, new: Sequence[NewTask], correlation_id: CorrelationId) -> None:
-    submit(access, new, correlation_id)
+    access.submit(new, correlation_id)
     while not ended(rows := tasks.together(access.read, correlation_id)):
         access.pause(LOOK)
     for row in rows:
         if row.state != "done":
             raise RoundFailed((row.error or "").partition(": ")[2] or f"task {row.id} is {row.state}")
-
-
-def submit(access: Access, new: Sequence[NewTask], correlation_id: CorrelationId) -> None:
-    """Have these tasks kept; what was kept before goes on. Raises DeskRefused."""
-    with within(Trace(correlation_id, begins=tasks.by_key(access.read, new[0].key) is None)):
-        access.ask(Submitted, access.tasks, lambda reply_to: Submit(tuple(new), correlation_id, reply_to))
 
 
 def ended(rows: Sequence[TaskRow]) -> bool:

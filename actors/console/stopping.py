@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, Final, Protocol
 
 from actors.console import terminal
-from actors.console.access import Access, DeskFailed
+from actors.console.access import Access, DeskFailed, click
 from messages.addresses import Refused
 from messages.trading import Close, OnStop, OrderState, Said
 from storage import ledger, orders
@@ -56,7 +56,8 @@ def wind_up(desk: Stopping, how: OnStop) -> None:
     clock, within = desk.access.system.clock, desk.grace / 2
     begun = clock.monotonic()
     make: Any = partial(Close, how == "flatten")
-    answer: Said | Refused = desk.access.system.ask(desk.access.trading, make, within=within)
+    with click():
+        answer: Said | Refused = desk.access.system.ask(desk.access.trading, make, within=within)
     desk.grace -= min(clock.monotonic() - begun, within)
     if isinstance(answer, Said):
         terminal.line(f"{answer.sentence[:1].upper()}{answer.sentence[1:]}.")

@@ -16,6 +16,7 @@ from messages.claude import Answered, Cancel, Failed, Progress, Purpose, Questio
 from messages.correlation import Trace, within
 from messages.errors import TroupeError
 from messages.values import CorrelationId
+from storage import questions
 
 LOOK = 0.25
 """Seconds an edge waits for a step before it looks whether anybody still wants the answer."""
@@ -69,7 +70,8 @@ def ask(access: Access, wanted: Wanted) -> Generator[Step | Reply]:
     profile = profiles.assistant(access.asking)
     purpose: Purpose = "question" if wanted.talk is None else "chat"
     about = CorrelationId(wanted.talk or secrets.token_hex(16))
-    with within(Trace(about, begins=True)):
+    begins = wanted.talk is None or not questions.of_round(access.read, about)
+    with within(Trace(about, begins=begins)):
         access.claude.tell(
             Question(id_, profile, wanted.text, purpose, about, deadline, answered, conversation=wanted.talk)
         )

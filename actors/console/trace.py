@@ -104,9 +104,8 @@ def _whole(read: Reader, correlation_id: CorrelationId) -> Trace:
     for question in questions.of_round(read, correlation_id):
         put(_question(question), named.get(("recommendation", question.symbol or "")))
     booked = {row.reference or f"#{row.id}": row for row in bookings.together(read, correlation_id)}
-    for record in made:
-        for order in orders.of_decision(read, record.id):
-            put(_order(read, order, booked), named.get(("stage_order", record.id), decided[record.id]))
+    for order in orders.together(read, correlation_id):
+        put(_order(read, order, booked), named.get(("stage_order", order.decision), decided.get(order.decision)))
     top += map(_booking, booked.values())  # those that are no order's
     _sort(top)
     ends = [step.ended_at for step in _all(top)]

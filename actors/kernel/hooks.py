@@ -41,8 +41,8 @@ class Spans(Protocol):
     def begin(self, opened: list[Any], actor: str, posts: Iterable[Post], /) -> None:
         """These are handled from now on, together with what is opened already; what is recorded is added to that."""
 
-    def end(self, opened: list[Any], /) -> None:
-        """All that is opened has been handled, or has raised what is being raised; nothing is opened any more."""
+    def end(self, opened: list[Any], error: type[object] | None = None, /) -> None:
+        """All that is opened has been handled, or has come to this; nothing is opened any more."""
 
 
 class Hooks(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from bisect import bisect
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from actors.kernel.hooks import BOUNDS, Meters
 from actors.kernel.mailbox import Mailbox, Post, Share
 from actors.kernel.me import Actor
 from actors.kernel.supervision import State
-from messages.correlation import TRACE
+from messages.correlation import TRACE, shared
 
 if TYPE_CHECKING:
     from actors.kernel.system import System
@@ -66,7 +67,7 @@ class Runner(pykka.ThreadingActor):
             meters = self.meters
         finally:
             if self._opened and spans:
-                spans.end(self._opened)
+                spans.end(self._opened, sys.exc_info()[0])
             meter = meters[type(post.message)]
             waited, ran = began - post.sent_at, self._monotonic() - began
             meter.waited[bisect(BOUNDS, waited)] += 1
@@ -79,6 +80,7 @@ class Runner(pykka.ThreadingActor):
         """The messages that are handled together with the one at hand, whose meter tells how long they ran."""
         if self._spans:
             self._spans.begin(self._opened, self.name, taken)
+        TRACE.set(shared((TRACE.get(), *(post.context.get(TRACE) for post in taken))))
         for post in taken:
             meter, waited = self.meters[type(post.message)], self.began - post.sent_at
             meter.waited[bisect(BOUNDS, waited)] += 1

@@ -127,11 +127,11 @@ class System:
             spans.begin(opened, "edge", (post,))
         post.context.run(ref.tell, post.message)
         self.wait(within, promise.future, self.failed)
-        if spans is not None:
-            spans.end(opened)
         if self.failed.done():
             promise.refuse("down", f"the desk is stopping: {self.failed.result()}")
         answer: R | Refused = promise.now_or_late(ref.name, within)
+        if spans is not None:
+            spans.end(opened, Refused if isinstance(answer, Refused) else None)
         return answer
 
     def observe(self) -> list[Observed]:

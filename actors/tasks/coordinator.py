@@ -230,7 +230,7 @@ class TaskCoordinator:
                 self._hands.end(kind)
                 self._line.add(Item(queues.bury(task.lease, str(error), self._now())))
                 continue
-            terms, trace = self._work[type(work)], Trace(task.correlation_id)
+            terms, trace = self._work[type(work)], Trace(task.correlation_id, nests=True)
             with within(trace):
                 reply_to = self._me.reply_to(task.lease, of=terms.ref, within=terms.within)
             run = Run(task.lease, work, task.correlation_id, reply_to)

@@ -14,6 +14,7 @@ from actors.trading.books import Books, Returned, WriteLost, pass_on
 from actors.trading.judging import Judge
 from messages.addresses import Refused, ReplyTo
 from messages.broker import ClientId, Kind, Seen, Side, Stage, Ticket
+from messages.correlation import TRACE, Trace, within
 from messages.database import Statement
 from messages.tasks import Run
 from messages.trading import HALT, Close, Held, Order, OrderState, Said, TradingChanged, TradingState
@@ -181,18 +182,19 @@ class Exits:
 
     def look(self, run: Run | None) -> None:
         """Compare the accounts; where they agree, positions are closed that are to be."""
-        self._account.view.look(run, partial(self._looked, self._taken(), self._taken(legs=False)))
+        self._account.view.look(run, partial(self._looked, self._taken(), self._taken(legs=False), run is None))
 
-    def _looked(self, taken: Collection[Symbol], ordered: Collection[Symbol], agree: bool) -> None:
+    def _looked(self, taken: Collection[Symbol], ordered: Collection[Symbol], by_itself: bool, agree: bool) -> None:
         self._looking = False
         if not agree or self._is_over:
             return
         under_way, ordered = {*taken, *self._taken()}, {*ordered, *self._taken(legs=False)}
         if (halt := self._judge.closing()) is not None:
-            about = CorrelationId(hashlib.sha256(halt.encode()).hexdigest()[:32])
+            trace = self._trace(halt, by_itself=by_itself)
             for held, tried in tuple(self._due(halt, under_way)):
                 side = Side.SELL if held.quantity > 0 else Side.BUY
-                self._exit((halt, about), held.symbol, side, abs(held.quantity), HALT, tried)
+                with within(trace):
+                    self._exit((halt, trace.correlation_id), held.symbol, side, abs(held.quantity), HALT, tried)
                 under_way.add(held.symbol)
                 ordered.add(held.symbol)
         self._watch(ordered)
@@ -221,6 +223,14 @@ class Exits:
     def _tried(self, halt: str) -> list[Order]:
         """The exits by a halt, oldest first."""
         return sorted(orders.of_decision(self._read, halt), key=lambda each: each.staged_at)
+
+    def _trace(self, halt: str, *, by_itself: bool) -> Trace:
+        """That of the exits that were made before, or of the click that the look is due to, or one that begins here."""
+        if tried := self._tried(halt):
+            return Trace(tried[0].correlation_id)
+        if by_itself and (click := TRACE.get()) is not None:
+            return click
+        return Trace(CorrelationId(hashlib.sha256(halt.encode()).hexdigest()[:32]), begins=True)
 
     def _again(self, tried: Collection[Order]) -> bool:
         """Whether it is time to try once more what these have not done."""

@@ -22,7 +22,7 @@ from storage.migrations import open_for_writing
 from telemetry.hooks import CountingHooks
 from telemetry.logs import Lines, Redactor
 from tests.actors.domain import making
-from tests.actors.kernel.counter import Counter, CounterMessage, Crash, Do
+from tests.actors.kernel.counter import Committed, Counter, CounterMessage, Crash, Do, Write, Writer, WriterMessage
 from tests.desks import StagedDesk
 
 ONE, TWO = CorrelationId("1" * 32), CorrelationId("2" * 32)
@@ -126,6 +126,33 @@ def test_what_is_told_for_a_request_goes_on_in_its_trace_if_that_is_at_hand() ->
 
     assert found is not None
     assert (found.correlation_id, found.span) == (ONE, 0)
+
+
+def test_what_a_batch_of_several_requests_says_is_said_of_none_of_them() -> None:
+    seen = list[Trace | None]()
+    system, ref = TestSystem(), Ref[WriterMessage]("database")
+
+    class Noting(Writer):
+        def on_receive(self, message: WriterMessage) -> None:
+            super().on_receive(message)
+            seen.append(TRACE.get())
+
+    system.add(ref, lambda me: Noting(me, []))
+    system.start()
+    for batch in ((ONE, TWO), (ONE, ONE)):
+        for about in batch:
+            with within(Trace(about)):
+                ref.tell(Write("row", Probe[Committed | Refused]()))
+        system.settle()
+
+    both, one = seen
+    assert both is not None
+    assert one is not None
+    assert (both.correlation_id, [each.correlation_id for each in both.also], one.correlation_id) == (
+        "",
+        [ONE, TWO],
+        ONE,
+    )
 
 
 def test_a_line_of_what_serves_several_requests_names_none_of_them() -> None:

@@ -52,7 +52,7 @@ class Measured:
 def measured(home: Home) -> Iterator[Measured]:
     staged = StagedDesk(home).start()
     import_sample(staged.access)
-    exporter = Exporter(measures.sources(staged.desk, CountingHooks()), measures.identity(home))
+    exporter = Exporter(measures.sources(staged.desk, CountingHooks()), home.identity)
     yield Measured(staged, exporter)
     exporter.close()
     staged.stop()
@@ -180,11 +180,11 @@ def test_five_hundred_symbols_make_no_more_series_than_five(home: Home) -> None:
 
 
 def test_whose_metrics_these_are_stays_the_same_and_names_no_path(home: Home) -> None:
-    identity = measures.identity(home)
+    identity = home.identity
 
-    assert identity == measures.identity(Home(home.path))
+    assert identity == Home(home.path).identity
     assert str(home.path) not in str(identity)
-    assert identity != measures.identity(Home(home.path.with_name("another")))
+    assert identity != Home(home.path.with_name("another")).identity
 
 
 def test_a_scrape_never_waits_for_an_actor(measured: Measured) -> None:

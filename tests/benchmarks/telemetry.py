@@ -62,7 +62,7 @@ def of_a_day(place: Path, symbols: int) -> int:
     staged.import_text("\n".join(("symbol,quantity,cost", *(f"{name},1,100" for name in names), "CASH:USD,1000,1\n")))
     staged.once()
     staged.once(claude="on")
-    exporter = Exporter(measures.sources(staged.desk, CountingHooks()), measures.identity(home))
+    exporter = Exporter(measures.sources(staged.desk, CountingHooks()), home.identity)
     found = series(exporter)
     exporter.close()
     staged.stop()
@@ -86,7 +86,7 @@ def rounds(repeats: int, symbols: int = 500, pieces: int = PIECES) -> Iterator[F
         staged.system.settle()
         for runner in staged.system.runners:
             filled(runner.meters)
-        exporter = Exporter(measures.sources(staged.desk, CountingHooks()), measures.identity(home))
+        exporter = Exporter(measures.sources(staged.desk, CountingHooks()), home.identity)
         exporter.page("/metrics")  # the first one judges the corpus of answers
         a_day = of_a_day(Path(directory) / "a_day", symbols)
         untraced, traced = (Lot(Path(directory) / name, sample) for name, sample in (("not", 0.0), ("traced", 0.01)))

@@ -8,6 +8,7 @@ from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from storage import audit
 from storage.connections import Reader
 from storage.home import Home
+from telemetry.tracing import Spans
 from tests.benchmarks import queue, trading_start
 from tests.benchmarks.__main__ import BENCHMARKS, SMALL, main
 from tests.benchmarks.claims_document import writes_after_a_read
@@ -24,6 +26,7 @@ from tests.benchmarks.gateway_process import child, programs
 from tests.benchmarks.measure import Benchmark, as_json, as_table, run
 from tests.benchmarks.picture import LEFT, WIDTH, as_svg
 from tests.benchmarks.plot import as_bars
+from tests.benchmarks.tracing import Lot
 from tests.claude_safely import NOBODY
 from tests.stub.client import ask, body, connected, post, stopped
 from tests.stub.exchange import Request
@@ -210,6 +213,25 @@ def test_the_telemetry_benchmark_runs_and_its_keys_are_the_documented_ones() -> 
 
     assert list(medians) == list(BENCHMARKS["telemetry"].wanted) == ["scrape_ms", "series", "traced_percent"]
     assert 500 < medians["series"] < 2_000
+
+
+def test_what_traces_cost_is_seen_where_one_request_in_a_hundred_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, real = list[object](), Spans.begin
+
+    def begin(self: Spans, *arguments: Any) -> None:
+        begun.append(self)
+        real(self, *arguments)
+
+    monkeypatch.setattr(Spans, "begin", begin)
+    lots = [Lot(tmp_path / name, sample) for name, sample in (("untraced", 0.0), ("traced", 0.01))]
+    before = len(begun)
+    for lot in lots:
+        lot.work()
+        lot.stop()
+
+    assert len(begun) - before > 4  # of two tasks: submitted, claimed, run, done
 
 
 def test_bars_stand_against_what_is_wanted_and_figures_for_comparison_have_none() -> None:

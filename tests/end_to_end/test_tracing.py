@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from signal import SIGTERM
 
@@ -15,11 +16,21 @@ from tests.end_to_end.places import Place
 from tests.telemetry.collectors import address, refusing, silent
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A span as it was sent; ids in hexadecimal, `parent` empty for the first of a trace."""
+
+    trace: str
+    id: str
+    parent: str
+    name: str
+
+
 class Collector:
-    """Takes what is sent to it; names of spans by trace id."""
+    """Takes what is sent to it."""
 
     def __init__(self) -> None:
-        self.names = Counter[tuple[str, str]]()
+        self.spans = list[Sent]()
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -27,7 +38,10 @@ class Collector:
                 sent = ExportTraceServiceRequest()
                 sent.ParseFromString(self.rfile.read(int(self.headers["Content-Length"])))
                 for scope in (scope for each in sent.resource_spans for scope in each.scope_spans):
-                    owner.names.update((span.trace_id.hex(), span.name) for span in scope.spans)
+                    owner.spans += [
+                        Sent(span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex(), span.name)
+                        for span in scope.spans
+                    ]
                 self.send_response(200)
                 self.end_headers()
 
@@ -36,6 +50,19 @@ class Collector:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def names(self, about: str) -> set[str]:
+        """Of the spans of a trace."""
+        return {span.name for span in self.spans if span.trace == about}
+
+    def broken(self) -> list[object]:
+        """Traces that do not begin with one span, spans whose parent was not sent, and ids that two have."""
+        ids = Counter(span.id for span in self.spans)
+        begun = Counter(span.trace for span in self.spans if not span.parent)
+        return [
+            *(about for about in {span.trace for span in self.spans} if begun[about] != 1),
+            *(span for span in self.spans if ids[span.id] > 1 or (span.parent and span.parent not in ids)),
+        ]
 
 
 @pytest.fixture
@@ -51,17 +78,23 @@ def to(endpoint: str) -> str:
 
 
 @pytest.mark.long
-def test_a_collector_gets_one_trace_of_a_round_whose_order_was_approved(sample: Place, collector: Collector) -> None:
+def test_a_collector_gets_one_whole_trace_of_each_thing_a_person_does(sample: Place, collector: Collector) -> None:
     sample.settings(to(address(collector.server.socket)))
     program = sample.serve()
     sample.once("--again")
     order = sample.run("orders", "--json").json["orders"][0]
 
     assert sample.run("approve", order["ticket"]["client_id"]).code == 0
+    assert sample.run("backup").code == 0
+    assert sample.run("halt", "--flatten").code == 0
+    halted = sample.run("orders", "--json").json["orders"][0]
+    assert sample.run("resume").code == 0
     program.send(SIGTERM)
 
     assert program.wait().code == 0
-    names = {name for about, name in collector.names if about == order["correlation_id"]}
+    assert collector.broken() == []
+    assert {"edge SetState", "broker Flatten", "trading Executed"} <= collector.names(halted["correlation_id"])
+    names = collector.names(order["correlation_id"])
     assert {
         "tasks Submit", "database Write", "tasks waits for Finished", "research Run", "trading Run", "trading Approve",
         "broker Send", "trading Executed",

@@ -88,7 +88,7 @@ class Errand(Venture):
         self._until(access, filled)
 
     def _until(self, access: Access, so: Callable[[], bool]) -> None:
-        until = self._clock() + 2 * TICK
+        until = self._clock() + 6 * TICK  # what finds the writer's small mailbox full is found again by the next tick
         while not so():
             assert self._clock() < until, "it does not come to be"
             access.pause(2.0)

@@ -12,7 +12,7 @@ import pytest
 
 from messages.correlation import Trace, within
 from messages.values import CorrelationId
-from telemetry.logs import HIDDEN, Format, Level, Redactor, known_secrets, log_to, show_on
+from telemetry.logs import HIDDEN, Format, Level, Lines, Redactor, known_secrets, log_to, show_on
 
 ROUND = CorrelationId("0123456789abcdef0123456789abcdef")
 log = logging.getLogger("troupe.test")
@@ -169,3 +169,14 @@ def test_the_secrets_of_the_environment_and_of_the_file_of_keys_are_hidden_where
 def test_a_file_that_cannot_be_written_is_said_at_once(tmp_path: Path, kept: Kept) -> None:
     with pytest.raises(IsADirectoryError):
         log_to(tmp_path, "text", "info", Redactor(()))
+
+
+def test_what_a_line_belongs_to_can_neither_begin_another_nor_say_a_secret() -> None:
+    lines = Lines("text", Redactor(()))
+    with within(Trace(CorrelationId("a talk\n2026-11-30T21:04:05Z error troupe.x forged \x1b[31m sk-ant-abcdefgh"))):
+        said = lines.format(logging.makeLogRecord({"msg": "hello", "name": "troupe.y", "threadName": "claude"}))
+
+    assert len(said.splitlines()) == 1
+    assert "\x1b" not in said
+    assert "sk-ant-abcdefgh" not in said
+    assert said.endswith("hello")

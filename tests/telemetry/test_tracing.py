@@ -4,28 +4,22 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from time import time_ns
+from contextvars import copy_context
 from typing import Any
 
 import pytest
 from opentelemetry.sdk import _shared_internal
-from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import Decision, TraceIdRatioBased
 from opentelemetry.trace import StatusCode
 
-from actors.console import trading
-from actors.console.access import DeskRefused
+from actors.kernel.mailbox import Post
 from actors.kernel.testing import Probe, Recorder, TestSystem
-from actors.settings.reading import Settings
 from messages.addresses import Ref, Refused
-from messages.correlation import Trace, within
-from messages.tasks import StageOrder
-from messages.trading import OrderState, TradingTerms
+from messages.correlation import TRACE, Trace, within
 from messages.values import CorrelationId, Symbol
-from storage import orders
 from storage.home import Home
-from telemetry.tracing import Spans, first, spans
+from telemetry.tracing import Spans, spans
 from tests.actors.kernel.counter import (
     Add,
     Committed,
@@ -39,47 +33,13 @@ from tests.actors.kernel.counter import (
     WriterMessage,
 )
 from tests.actors.kernel.counter import Write as Row
-from tests.actors.trading.staged import AAPL, Desk, Exchange
 from tests.desks import StagedDesk
 from tests.telemetry.collectors import refusing, silent
+from tests.telemetry.recording import Recording, below, context
 
 HOLDINGS = "symbol,quantity,cost\nAAPL,10,100\nCASH:USD,1000,1\n"
 IBM = Symbol("IBM")
 ONE, TWO = CorrelationId("1" * 32), CorrelationId("2" * 32)
-
-
-class Recording:
-    """What was recorded, once it is closed."""
-
-    def __init__(self, sample: float = 1.0) -> None:
-        self._exporter = InMemorySpanExporter()
-        self.spans = Spans(self._exporter, sample)
-
-    def of(self, about: str = "") -> list[ReadableSpan]:
-        """All spans, or those of a trace."""
-        self.spans.close()
-        found = self._exporter.get_finished_spans()
-        return [span for span in found if not about or f"{_context(span).trace_id:032x}" == about]
-
-    def names(self, about: str = "") -> list[str]:
-        return [span.name for span in self.of(about)]
-
-
-def _context(span: ReadableSpan) -> Any:
-    return span.get_span_context()
-
-
-@pytest.fixture
-def recording(monkeypatch: pytest.MonkeyPatch) -> Recording:
-    """What every system of the test records."""
-    recording = Recording()
-    monkeypatch.setattr(Recorder, "spans", recording.spans)
-    return recording
-
-
-@pytest.fixture
-def rules(home: Home) -> Settings:
-    return Settings(folder=home.path / "prices", trading=TradingTerms(analysts=("rules",)))
 
 
 def counting() -> tuple[TestSystem, Ref[CounterMessage], Counter]:
@@ -92,88 +52,6 @@ def counting() -> tuple[TestSystem, Ref[CounterMessage], Counter]:
     system.add(ref, build)
     system.start()
     return system, ref, made[0]
-
-
-def test_a_round_is_one_trace_from_the_click_to_the_entry_of_its_fill(
-    home: Home, rules: Settings, recording: Recording
-) -> None:
-    desk = StagedDesk(home, rules).start()
-    desk.import_text(HOLDINGS)
-    desk.once()
-    about = desk.begin()
-
-    order = orders.newest(desk.read, 1)[0]
-    trading.say(desk.access, "approve", order.id)
-    desk.system.settle()
-    with pytest.raises(DeskRefused):
-        trading.amend(desk.access, order.id, trading.Prices())
-    desk.stop()
-
-    names = recording.names(about)
-    for name in (
-        "tasks Submit", "database Write", "processes-1 Run", "workers-1 Run", "research Run", "tasks Finished",
-        "tasks waits for Finished", "trading Run", "trading Approve", "broker Send", "trading Executed",
-        "trading Amend",
-    ):  # fmt: skip
-        alike = name.replace("-1", "-2")
-        assert name in names or alike in names, name
-    fill = next(span for span in recording.of(about) if span.name == "trading Executed")
-    booked = [span for span in recording.of(about) if span.name == "database Write" and _below(span, fill)]
-    assert booked
-
-
-def _below(span: ReadableSpan, other: ReadableSpan) -> bool:
-    return span.parent is not None and span.parent.span_id == _context(other).span_id
-
-
-def test_a_round_is_one_tree_below_the_click_that_began_it(home: Home, rules: Settings, recording: Recording) -> None:
-    desk = StagedDesk(home, rules).start()
-    desk.import_text(HOLDINGS)
-    desk.once()
-    about = desk.begin()
-    trading.say(desk.access, "approve", orders.newest(desk.read, 1)[0].id)
-    desk.system.settle()
-    desk.stop()
-
-    found = recording.of(about)
-    ids = {_context(span).span_id for span in found}
-    [root] = [span for span in found if span.parent is None]
-    below = {span.name for span in found if _below(span, root)}
-    assert root.name == "edge Submit"
-    assert {"tasks Submit", "tasks waits for Finished", "research Run", "trading Run", "edge Approve"} <= below
-    assert len(ids) == len(found)
-    assert all(span.parent.span_id in ids for span in found if span.parent is not None)
-    assert all(span.start_time and span.end_time and span.start_time <= span.end_time for span in found)
-
-
-def test_what_is_filled_later_is_booked_in_the_traces_of_its_orders(home: Home, recording: Recording) -> None:
-    """The account is compared when a timer says so, which belongs to no trace."""
-    exchange = Exchange()
-    desk = Desk(home, exchange)
-    desk.open()
-    desk.prices(100.0, IBM)
-    for about, symbol in ((ONE, AAPL), (TWO, IBM)):
-        desk.run(StageOrder(desk.decide(round_=about, symbol=symbol)))
-    staged = orders.open_orders(desk.read)
-    for order in staged:
-        desk.approve(order.id)
-    desk.system.settle()
-    for order in staged:
-        exchange.fill(order.id)
-    before = time_ns()
-
-    desk.reconcile()
-
-    assert {desk.order(order.id).state for order in staged} == {OrderState.FILLED}
-    [one], [two] = (
-        [span for span in recording.of(about) if span.name == "database Write" and (span.start_time or 0) > before]
-        for about in (ONE, TWO)
-    )
-    assert [link.context for link in one.links] == [_context(two)]
-    assert [link.context for link in two.links] == [_context(one)]
-    assert all(
-        span.parent is not None and span.parent.span_id == first(about) for about, span in ((ONE, one), (TWO, two))
-    )
 
 
 def test_a_question_to_claude_is_in_the_trace_of_its_round(home: Home, recording: Recording) -> None:
@@ -218,6 +96,20 @@ def test_of_a_batch_each_trace_has_its_span_with_links_to_the_others(recording: 
     assert one.end_time == two.end_time
 
 
+def test_a_span_says_whose_it_is_as_the_metrics_do(home: Home) -> None:
+    kept = InMemorySpanExporter()
+    recording = Spans(kept, 1.0, home.identity)
+    opened = list[Any]()
+    context = copy_context()
+    context.run(TRACE.set, Trace(ONE))
+    recording.begin(opened, "counter", (Post(Tick(), context, 0.0),))
+    recording.end(opened)
+    recording.close()
+
+    [span] = kept.get_finished_spans()
+    assert dict(span.resource.attributes) == {"service.name": "troupe", **home.identity}
+
+
 def test_what_raises_is_an_error_that_tells_the_type_and_not_the_text(recording: Recording) -> None:
     system, ref, _ = counting()
 
@@ -242,7 +134,7 @@ def test_what_belongs_to_no_trace_and_what_was_left_out_is_not_recorded(monkeypa
     ref.tell(Add(1))
     system.settle()
 
-    assert [f"{_context(span).trace_id:032x}" for span in recording.of()] == [low]
+    assert [f"{context(span).trace_id:032x}" for span in recording.of()] == [low]
     assert counter.total == 5
 
 
@@ -332,6 +224,6 @@ def test_who_is_asked_and_answers_is_seen_from_both_sides(recording: Recording) 
     by_name = {span.name: span for span in recording.of(ONE)}
     asked, waited = by_name["counter Do"], by_name["counter waits for int"]
     assert set(by_name) == {"counter Do", "other Total", "counter waits for int", "counter int"}
-    assert _below(by_name["other Total"], asked)
-    assert _below(waited, asked)
-    assert _below(by_name["counter int"], waited)
+    assert below(by_name["other Total"], asked)
+    assert below(waited, asked)
+    assert below(by_name["counter int"], waited)

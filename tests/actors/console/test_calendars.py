@@ -102,7 +102,7 @@ def kept(home: Home, *holidays: str) -> StagedDesk:
     ("now", "notes"),
     [
         ("2026-12-04 12:00", [
-            "calendar XNYS ends with session 2026-12-04; `run.py tasks` shows why",
+            "calendar XNYS ends with session 2026-12-04; `run.py once` works it out anew",
             "prices are of 2013-03-01, and session 2026-12-03 is over; `run.py once` brings newer ones",
         ]),
         ("2026-12-07 12:00", [

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from actors.console import rounds, trading
+from actors.console import trading
 from actors.console.encoding import encoded
 from actors.console.trace import Step, Trace, trace
 from actors.console.trace_page import print_trace
 from actors.console.views import NotFound
 from actors.settings.reading import Settings
 from messages.tasks import NewTask, RefreshBars
-from messages.trading import TradingTerms
+from messages.trading import TradingState, TradingTerms
 from messages.values import CorrelationId, Symbol
 from storage import decisions, orders, questions, tasks
 from storage.home import Home
@@ -58,6 +58,19 @@ def _all(step: Step) -> Iterator[Step]:
     yield step
     for each in step.steps:
         yield from _all(each)
+
+
+def test_orders_that_no_decision_made_are_in_the_trace_of_what_halted(ran: Ran) -> None:
+    trading.set_state(ran.access, TradingState.HALTED, "all", "a person said so", flatten=True)
+    ran.system.settle()
+    closing = [order for order in orders.newest(ran.read, 9) if order.flattens]
+
+    made = trace(ran.read, closing[0].id)
+
+    assert closing
+    assert shape(made.steps) == ["order", "  approved", "  fill", "    ledger"] * len(closing)
+    assert {step.id for step in made.steps} == {order.id for order in closing}
+    assert "trading is HALTED" in made.steps[0].steps[0].said
 
 
 def test_a_round_is_a_tree_from_its_valuation_to_the_entry_of_its_fill(ran: Ran) -> None:
@@ -132,7 +145,7 @@ def test_what_is_no_id_is_refused(ran: Ran, id_: str, why: str) -> None:
 def test_what_is_the_beginning_of_two_is_refused(desk: StagedDesk) -> None:
     for about in ("abcd" + "0" * 28, "abcd" + "1" * 28):
         new = NewTask(f"refresh_bars/AAPL/{about}", "data", RefreshBars(Symbol("AAPL")))
-        rounds.submit(desk.access, [new], CorrelationId(about))
+        desk.access.submit([new], CorrelationId(about))
 
     with pytest.raises(NotFound, match="trace abcd: begins more than one of them"):
         trace(desk.read, "abcd")
