@@ -22,7 +22,7 @@ PASSED: Final = (
 PATIENCE: Final = 5.0
 """Seconds it may take; then it is killed."""
 AGAIN: Final = 600.0
-"""Seconds within which the program is not told the same once more; the log has it each time."""
+"""Seconds within which the program is not told the same of somebody once more; the log has it each time."""
 _log = logging.getLogger("troupe.events")
 
 
@@ -30,36 +30,37 @@ class Notifier:
     """Logs each event, and hands what a person should see at once to `tell`, which may block for a moment."""
 
     def __init__(self, me: Me[Event], tell: Callable[[str], None]) -> None:
-        self._me, self._tell, self._told = me, tell, dict[str, float]()
+        self._me, self._tell, self._told = me, tell, dict[str, tuple[str, float]]()
 
     def on_receive(self, message: Event) -> None:
         """The whole protocol."""
         match message:
             case Down(actor, cause):
-                self._say(logging.ERROR, f"{actor} is down: {cause}; it is tried again each minute")
+                self._say(actor, logging.ERROR, f"{actor} is down: {cause}; it is tried again each minute")
             case Hangs(actor, of, seconds):
-                self._say(logging.WARNING, f"{actor} has been busy with {of} for {seconds:.0f} s")
+                self._say(actor, logging.WARNING, f"{actor} has been busy with {of} for {seconds:.0f} s")
             case BreakerChanged(state="closed"):
-                self._say(logging.INFO, "Claude can be asked again")
+                self._say("Claude", logging.INFO, "Claude can be asked again")
             case BreakerChanged():
-                self._say(logging.WARNING, f"Claude is not asked for now ({message.cause}): {message.sentence}")
+                why = f"({message.cause}): {message.sentence}"
+                self._say("Claude", logging.WARNING, f"Claude is not asked for now {why}")
             case WritesHeld(why):
-                self._say(logging.ERROR, f"nothing is kept for now, and trading is HALTED: {why}")
+                self._say("writes", logging.ERROR, f"nothing is kept for now, and trading is HALTED: {why}")
             case WritesResumed():
-                self._say(logging.INFO, "what was held is kept, and trading goes on")
+                self._say("writes", logging.INFO, "what was held is kept, and trading goes on")
             case TradingChanged(TradingState.ACTIVE):
-                self._say(logging.INFO, "trading is ACTIVE")
+                self._say("trading", logging.INFO, "trading is ACTIVE")
             case TradingChanged(state, why):
-                self._say(logging.WARNING, f"trading is {state}: {why}")
+                self._say("trading", logging.WARNING, f"trading is {state}: {why}")
             case _:
                 assert_never(message)
 
-    def _say(self, level: int, sentence: str) -> None:
+    def _say(self, of: str, level: int, sentence: str) -> None:
         _log.log(level, "%s", sentence)
         now = self._me.clock.monotonic()
-        self._told = {said: at for said, at in self._told.items() if at > now - AGAIN}
-        if sentence not in self._told:
-            self._told[sentence] = now
+        last, at = self._told.get(of, ("", now))
+        if sentence != last or now > at + AGAIN:
+            self._told[of] = sentence, now
             self._tell(sentence)
 
 

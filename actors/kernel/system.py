@@ -158,7 +158,8 @@ class System:
             if post is not None and busy > self._patience and self._reported.get(runner.name) is not post:
                 self._reported[runner.name] = post
                 post.context.copy().run(self.hooks.hangs, runner.name, post.message, busy)
-                self.publish(Hangs(runner.name, type(post.message).__name__, busy))
+                if runner in self.cells:  # a crew's jobs may take long
+                    self.publish(Hangs(runner.name, type(post.message).__name__, busy))
 
     def stop_cell(self, cell: Cell | Crew, seconds: float) -> bool:
         """Have it handle what waits and stop; whether it did in time."""

@@ -18,7 +18,7 @@ from messages.events import EVENTS, Event
 from messages.trading import TradingChanged, TradingState
 from storage.home import Home
 from telemetry.logs import Redactor
-from tests.actors.kernel.counter import Counter, CounterMessage, Do
+from tests.actors.kernel.counter import Counter, CounterMessage, Do, Tick
 from tests.actors.trading.staged import Desk, Exchange
 from tests.desks import StagedDesk
 
@@ -76,6 +76,32 @@ def test_the_same_is_logged_each_time_and_told_once_in_ten_minutes(caplog: pytes
 
     assert len(told.told) == 2
     assert len([record for record in caplog.records if record.name == "troupe.events"]) == 3
+
+
+def test_what_was_told_last_is_how_it_is() -> None:
+    told, halted, goes_on = Told(), TradingChanged(TradingState.HALTED, "why"), TradingChanged(TradingState.ACTIVE, "")
+
+    told.publish(halted, goes_on, halted)
+
+    assert told.told == ["trading is HALTED: why", "trading is ACTIVE", "trading is HALTED: why"]
+
+
+def test_a_job_of_a_crew_may_take_long_and_nobody_is_told() -> None:
+    published = list[object]()
+    system, ref = TestSystem(publish=published.append), Ref[CounterMessage]("counters")
+
+    class Long:
+        def on_receive(self, message: CounterMessage) -> None:
+            system.manual.manual.now += 11
+            system.watch()
+
+    system.add_crew(ref, lambda take: Long(), 1)
+    system.start()
+    ref.tell(Tick())
+    system.settle()
+
+    assert [actor for actor, _ in system.recorder.hanging] == ["counters-1"]
+    assert published == []
 
 
 def test_who_hangs_is_published_once_a_message() -> None:
