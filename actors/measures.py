@@ -101,18 +101,9 @@ def _database(desk: Desk) -> Numbers:
 def _queues(desk: Desk) -> Numbers:
     read, utc = desk.access.read, desk.system.clock.utc
 
-    def ages() -> Points:
-        now = utc()
-        oldest = tasks.oldest(read)
-        return [((queue,), max(0, now - oldest.get(queue, now)) / 1e6) for queue in tasks.QUEUES]
-
-    def waiting() -> Points:
-        found = tasks.waiting(read)
-        return [((queue,), found.get(queue, 0)) for queue in tasks.QUEUES]
-
     return {
-        table.QUEUE_DEPTH: waiting,
-        table.QUEUE_OLDEST: ages,
+        table.QUEUE_DEPTH: lambda: [((each.queue,), each.waiting) for each in tasks.lines(read, utc())],
+        table.QUEUE_OLDEST: lambda: [((each.queue,), each.oldest_seconds) for each in tasks.lines(read, utc())],
         table.TASK_RETRIES: lambda: [*(dict.fromkeys(KINDS, 0) | dict(desk.times.retries)).items()],
     }
 

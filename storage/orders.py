@@ -37,6 +37,7 @@ _FILLED: Final = """UPDATE trading_orders SET filled = filled + part, state = CA
 _NOTE: Final = """INSERT INTO trading_journal (order_id, what, sentence, at)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) ORDER BY key"""
 _SIDES: Final = {str(side): side for side in Side}
+CANCELLING: Final = "cancelling"
 WITHDRAWING: Final = "withdrawing"
 """What the journal says of a leg before the desk has its broker cancel it: from then on it is watched here."""
 BROKERS_ENDS: Final = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.LAPSED, OrderState.REFUSED})
@@ -345,10 +346,10 @@ def fills(read: Reader, id_: ClientId) -> list[Execution]:
     ]  # fmt: skip
 
 
-def was_withdrawn(read: Reader, id_: ClientId) -> bool:
-    """Whether the desk has ever withdrawn this leg, and not a person."""
-    sql = "SELECT 1 FROM trading_journal WHERE order_id = ? AND what = ?"
-    return bool(read.rows(tuple[int], sql, id_, WITHDRAWING))
+def withdrawn_by(read: Reader, id_: ClientId) -> str | None:
+    """Who has cancelled this order last: WITHDRAWING where the desk, CANCELLING where a person, None where nobody."""
+    sql = "SELECT what FROM trading_journal WHERE order_id = ? AND what IN (?, ?) ORDER BY id DESC LIMIT 1"
+    return next((what for (what,) in read.rows(tuple[str], sql, id_, WITHDRAWING, CANCELLING)), None)
 
 
 def journal(read: Reader, id_: str) -> list[Note]:

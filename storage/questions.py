@@ -173,11 +173,6 @@ def left(read: Reader) -> int:
     return read.rows(tuple[int], "SELECT count(*) FROM claude_questions WHERE outcome IS NULL")[0][0]
 
 
-def recent_outcomes(read: Reader, limit: int) -> list[QuestionRow]:
-    """The last so many that ended, newest first."""
-    return _questions(read, "WHERE outcome IS NOT NULL ORDER BY ended_at DESC, rowid DESC LIMIT ?", limit)
-
-
 def failures(read: Reader, limit: int) -> list[QuestionRow]:
     """The last so many that were asked and not answered, newest first; an open breaker lets none be asked."""
     which = "WHERE outcome <> 'answered' AND outcome <> 'circuit_open' ORDER BY ended_at DESC, rowid DESC LIMIT ?"

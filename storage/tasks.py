@@ -351,10 +351,20 @@ def oldest(read: Reader) -> dict[str, int]:
     return dict(rows)
 
 
-def waiting(read: Reader) -> dict[str, int]:
-    """How many tasks of each queue are neither running nor at an end."""
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Tasks of a queue that wait, and how many seconds ago the oldest was submitted that could run now."""
+
+    queue: str
+    waiting: int
+    oldest_seconds: float
+
+
+def lines(read: Reader, now: int) -> tuple[Line, ...]:
+    """How all queues are."""
     sql = "SELECT queue, sum(tasks) FROM task_counts WHERE state IN ('blocked', 'queued') GROUP BY queue"
-    return dict(read.rows(tuple[str, int], sql))
+    waiting, since = dict(read.rows(tuple[str, int], sql)), oldest(read)
+    return tuple(Line(queue, waiting.get(queue, 0), max(0, now - since.get(queue, now)) / 1e6) for queue in QUEUES)
 
 
 def _tasks(read: Reader, which: str, *values: int | str) -> list[TaskRow]:

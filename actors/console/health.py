@@ -23,15 +23,6 @@ NEARLY: Final = Decimal("0.1")
 
 
 @dataclass(frozen=True, slots=True)
-class QueueHealth:
-    """Tasks of a queue that wait, and how many seconds ago the oldest was submitted that could run now."""
-
-    queue: str
-    waiting: int
-    oldest_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class Stored:
     """What the database says: the breaker's state, dollars left, the state of trading, the session last valued.
 
@@ -42,7 +33,7 @@ class Stored:
     left_today_usd: Decimal
     left_this_month_usd: Decimal
     trading: str
-    queues: tuple[QueueHealth, ...]
+    queues: tuple[tasks.Line, ...]
     valued_as_of: str | None
     market: Market | None
 
@@ -95,7 +86,7 @@ def _stored(access: Access, notes: list[str]) -> Stored:
     with access.read.snapshot() as at:
         row, (state, why) = breaker.latest(at), states.state(at, access.broker, access.halted())
         asking, left = access.asking, left_of(at, access.asking, now)
-        queues = _queues(at, now)
+        queues = tasks.lines(at, now)
         valued, place = metrics.valuation(at), market(at, access.calendar, now)
         oldest = bars.oldest_session(at, [held.symbol for held in ledger.held(at)])
     if row is not None and row.state != "closed":
@@ -138,11 +129,4 @@ def left_of(read: Reader, asking: Asking, now: int) -> tuple[Decimal, Decimal]:
     return (
         max(Decimal(0), asking.max_usd_per_day - spent.day),
         max(Decimal(0), asking.max_usd_per_month - spent.month),
-    )
-
-
-def _queues(read: Reader, now: int) -> tuple[QueueHealth, ...]:
-    waiting, oldest = tasks.waiting(read), tasks.oldest(read)
-    return tuple(
-        QueueHealth(queue, waiting.get(queue, 0), max(0, now - oldest.get(queue, now)) / 1e6) for queue in tasks.QUEUES
     )

@@ -32,11 +32,15 @@ ENDED_UNFILLED: Final = frozenset({Stage.CANCELLED, Stage.EXPIRED, Stage.REJECTE
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sent:
-    """An order was sent, looked up or withdrawn; this is done with what the broker says of it."""
+    """An order was sent, looked up or withdrawn; this is done with what the broker says of it.
+
+    `absent` is done where the broker does not know it and a person has said that it is over.
+    """
 
     order: Order
     then: Callable[[Seen], None]
     refused: Callable[[Refused], None] = lambda refused: None
+    absent: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ class Account:
     def _withdraw_first(self, guards: Sequence[Order], order: Order) -> None:
         """It is noted first, of all, since a broker may cancel one with the other: what is left is watched here."""
         why, now, guard = f"withdrawn because order {order.id} is to sell", self._me.clock.utc(), guards[0]
-        new = [leg.id for leg in guards if not orders.was_withdrawn(self._read, leg.id)]
+        new = [leg.id for leg in guards if orders.withdrawn_by(self._read, leg.id) != orders.WITHDRAWING]
         notes = tuple(orders.note(id_, orders.WITHDRAWING, why, now) for id_ in new)
         withdraw = partial(
             self.withdraw,
@@ -131,6 +135,7 @@ class Account:
         order: Order,
         then: Callable[[Seen], None] = lambda seen: None,
         refused: Callable[[Refused], None] = lambda refused: None,
+        absent: Callable[[], None] | None = None,
     ) -> None:
         """Cancel what is not filled of it."""
         if order.is_here:
@@ -143,7 +148,18 @@ class Account:
             self.see(order.id, seen)
             then(seen)
 
-        self.ask(order, partial(broker.Withdraw, order.id), withdrawn, refused)
+        self.ask(order, partial(broker.Withdraw, order.id), withdrawn, refused, absent)
+
+    def cancel(self, order: Order, then: Callable[[Seen], None], refused: Callable[[Refused], None]) -> None:
+        """A person cancels it: noted first, so that a leg is over then. What the broker does not know is over, too."""
+
+        def absent() -> None:
+            why, seen = f"{order.broker} does not know it", Seen(order.id, Stage.CANCELLED, order.filled)
+            statements = orders.follow(order.id, OrderState.CANCELLED, why, self._me.clock.utc())
+            self._books.end(order, statements, partial(then, seen), refused)
+
+        note = orders.note(order.id, orders.CANCELLING, "a person cancels it", self._me.clock.utc())
+        self._books.end(order, (note,), partial(self.withdraw, order, then, refused, absent), refused)
 
     def resolve_due(self, id_: ClientId) -> None:
         """The time that was set for it has come; there is one for each order."""
@@ -168,6 +184,9 @@ class Account:
         """
         order = sent.order
         self._books.busy.pop(order.id, None)
+        if sent.absent is not None:
+            sent.absent()
+            return
         if order.state is OrderState.APPROVED:  # it goes out only where what comes of it can be committed
             self._books.end(order, (), partial(self._recheck, order), lambda refused: self._later(order))
             return
@@ -232,7 +251,8 @@ class Account:
 
     def _withdrew(self, leg: Order) -> bool:
         """Whether the desk has cancelled it for a halt or a sale, and not a person."""
-        return self._judge.is_halted or orders.was_withdrawn(self._read, leg.id)
+        by = orders.withdrawn_by(self._read, leg.id)
+        return by == orders.WITHDRAWING or (by is None and self._judge.is_halted)
 
     def _see_prices(self, order: Order, change: int) -> None:
         """A change that was given up was made after all. What holds already may have been adjusted by a split since."""
@@ -247,11 +267,13 @@ class Account:
         make: Callable[[ReplyTo[Any]], broker.Request],
         then: Callable[[Seen], None],
         refused: Callable[[Refused], None] = lambda refused: None,
+        absent: Callable[[], None] | None = None,
     ) -> None:
         """About one order, which is busy until there is an answer."""
         self._books.busy[order.id] = order
         with of(order.correlation_id):
-            self._to.tell(make(self._me.reply_to(Sent(order, then, refused), of=self._to, within=ANSWER_WITHIN)))
+            sent = Sent(order, then, refused, absent)
+            self._to.tell(make(self._me.reply_to(sent, of=self._to, within=ANSWER_WITHIN)))
 
     # Fills
 

@@ -141,8 +141,9 @@ class Exits:
             self._me.after(PURSUE, Pursue(in_time=True))
 
     def _publish(self) -> None:
+        """In what state trading is now; that a desk which stops trades no more is not worth saying."""
         state, why = self._judge.state()
-        if state is not self._published:
+        if state is not self._published and not self._stopping:
             self._published = state
             self._me.publish(TradingChanged(state, why))
 

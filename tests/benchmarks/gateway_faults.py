@@ -28,10 +28,10 @@ from typing import Any, Final, Literal
 from actors.claude.sessions import Heard
 from messages.addresses import Refused, ReplyTo
 from messages.claude import Answered, Cancel, Cause, Done, Failed, Profile, Reset
-from storage import questions
 from tests.benchmarks.gateway_desk import Noted, NotedSession, Running, asking, profile_of, running
 from tests.benchmarks.gateway_process import Json, child, place, programs, resident, soon
 from tests.benchmarks.measure import Benchmark, Figures
+from tests.ended import ended
 from tests.stub import behaviours, failures
 from tests.stub.analyst import Analyst, parsed, view
 from tests.stub.client import FACTS
@@ -271,7 +271,7 @@ def together(askers: Sequence[Asker], numbers: range) -> None:
 
 def kept(desk: Running, asker: Asker) -> list[str]:
     """Whose end was told more than once, or is not what was kept of it; called when all have ended."""
-    rows = {row.id: row.outcome for row in questions.recent_outcomes(desk.read, 1_000_000)}
+    rows = {row.id: row.outcome for row in ended(desk.read)}
     wrong = [f"question {id_} was told {times} ends" for id_, times in asker.told.items() if times > 1]
     for id_, outcome in asker.outcomes.items():
         if outcome != Cause.CIRCUIT_OPEN and rows.get(id_) != outcome:

@@ -24,6 +24,7 @@ from storage.connections import Reader
 from storage.home import Home
 from storage.questions import QuestionRow
 from tests.actors.claude.gateways import OTHER, PROSE, RICH, End, Gateways, text
+from tests.ended import ended
 from tests.sessions import Answer, said
 
 PROFILES: Final = (PROSE, OTHER)
@@ -380,7 +381,7 @@ class Tale:
         assert all(spent <= self.asking.max_usd_per_day * 10**9 for spent in days.values())
 
     def _rows(self) -> dict[str, QuestionRow]:
-        return {row.id: row for row in questions.recent_outcomes(self.desk.read, 10_000)} | {
+        return {row.id: row for row in ended(self.desk.read)} | {
             row.id: row for round_ in ROUNDS for row in questions.of_round(self.desk.read, round_)
         }
 

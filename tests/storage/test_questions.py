@@ -156,13 +156,6 @@ def test_what_a_killed_desk_left_open_is_charged_what_was_reserved(connection: W
     assert rows == [("a", Decimal("0.1"), "answered", NOW), ("b", Decimal("0.4"), "crash", NOW + 5)]
 
 
-def test_what_ended_last_comes_first_and_what_is_open_does_not_come(connection: WriteConnection, read: Reader) -> None:
-    returned(connection, *(reserve(question(id_), "0.1") for id_ in "abcd"))
-    returned(connection, settle("c", "0", now=1), settle("a", "0", Cause.SERVER, now=3), settle("b", "0", now=2))
-
-    assert [(row.id, row.outcome) for row in questions.recent_outcomes(read, 2)] == [("a", "server"), ("b", "answered")]
-
-
 def test_the_cost_is_divided_by_purpose_model_and_symbol(connection: WriteConnection, read: Reader) -> None:
     chat = question("d", OTHER, None, "chat")
     returned(

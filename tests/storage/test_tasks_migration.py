@@ -30,7 +30,7 @@ def test_tasks_in_every_state_are_kept_and_counted(home: Home) -> None:
     assert fetch(third.raw, f"SELECT {columns} FROM tasks") == before
     assert tasks.counts(read) == {(queue, state): 1 for queue in tasks.QUEUES for state in STATES}
     assert task_orders.paused(read) == set()
-    assert tasks.waiting(read) == dict.fromkeys(tasks.QUEUES, 2)
+    assert [(each.queue, each.waiting) for each in tasks.lines(read, 0)] == [(queue, 2) for queue in tasks.QUEUES]
     fetch(third.raw, "UPDATE tasks SET state = 'queued' WHERE state = 'leased'")
     fetch(third.raw, "DELETE FROM task_needs")
     fetch(third.raw, "DELETE FROM tasks WHERE state = 'done'")

@@ -13,9 +13,10 @@ from actors.settings.reading import Settings
 from messages.tasks import NewTask, RefreshBars
 from messages.trading import TradingState, TradingTerms
 from messages.values import CorrelationId, Symbol
-from storage import decisions, orders, questions, tasks
+from storage import decisions, orders, tasks
 from storage.home import Home
 from tests.desks import StagedDesk
+from tests.ended import ended
 
 HOLDINGS = "symbol,quantity,cost\nAAPL,10,100\nMSFT,300,1\nCASH:USD,1000,1\n"
 
@@ -155,7 +156,7 @@ def test_what_is_the_beginning_of_two_is_refused(desk: StagedDesk) -> None:
 def test_a_question_stands_below_its_task_with_its_cost_and_claudes_own_time(desk: StagedDesk) -> None:
     desk.import_text("symbol,quantity,cost\nAAPL,10,100\n")
     desk.once(claude="on")
-    [asked, *_] = questions.recent_outcomes(desk.read, 1)
+    [asked, *_] = ended(desk.read)
 
     made = trace(desk.read, asked.id)
 

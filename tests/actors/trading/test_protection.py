@@ -304,6 +304,23 @@ def test_a_stop_that_a_halt_withdrew_is_watched_though_its_broker_says_so_after_
     assert (after.order(stop.id).state, after.order(stop.id).is_here) == (OrderState.WORKING, True)
 
 
+def test_what_a_person_cancels_is_over_though_a_halt_had_tried_to_withdraw_it_before(home: Home) -> None:
+    desk, order = bought(home, exchange=Exchange())
+    desk.reconcile()  # the legs work at the broker
+    desk.exchange.faults = ["deaf"] * 2
+    for state in (TradingState.HALTED, TradingState.ACTIVE):
+        desk.ref.tell(SetState("all", state, "a person said so", Probe[Said | Refused]()))
+        desk.system.settle()
+    desk.system.advance(UNKNOWN)  # nobody has heard of it
+    stop = legs(desk, order)["sl"]
+    assert (stop.state, stop.is_here) == (OrderState.WORKING, False)
+
+    desk.ref.tell(Withdraw(stop.id, Probe[Said | Refused]()))
+    desk.system.settle()
+
+    assert legs(desk, order)["sl"].state is OrderState.CANCELLED
+
+
 @pytest.mark.parametrize("others", [5, 3])
 def test_a_stop_here_sells_its_part_and_not_what_legs_at_the_broker_protect(home: Home, others: int) -> None:
     desk, order = bought(home, None, None, Holding(AAPL, Decimal(others), Decimal(100), None))

@@ -364,17 +364,28 @@ def test_a_sale_whose_protection_the_broker_does_not_know_comes_to_an_end(home: 
     assert desk.order(order.id).state is OrderState.DENIED
 
 
-def test_who_cancels_what_the_broker_does_not_know_is_told(home: Home) -> None:
-    desk, probe = opened(home), Probe[Said | Refused]()
+def test_what_the_broker_does_not_know_halts_until_a_person_cancels_it_and_resumes(home: Home) -> None:
+    desk, probe, resumed = opened(home), Probe[Said | Refused](), Probe[Said | Refused]()
     order = approved(desk)
-    del desk.exchange.orders[order.id]
+    lost = desk.exchange.orders.pop(order.id)
+    desk.reconcile()
+    assert "does not know it now" in states.state(desk.read, "paper")[1]
 
     desk.ref.tell(Withdraw(order.id, probe))
     desk.system.settle()
+    desk.ref.tell(SetState("all", TradingState.ACTIVE, "seen to", resumed))
+    desk.reconcile()
 
-    [answer] = probe.received
-    assert isinstance(answer, Refused)
-    assert answer.sentence == f"order {order.id} was working at paper, which does not know it now"
+    assert probe.received == [Said(f"order {order.id} is cancelled at paper")]
+    assert desk.order(order.id).state is OrderState.CANCELLED
+    assert desk.order(order.id).why == "paper does not know it"
+    assert states.state(desk.read, "paper")[0] is TradingState.ACTIVE
+
+    desk.exchange.orders[order.id] = lost  # and there it is after all, and is filled
+    desk.exchange.fill(order.id)
+    desk.reconcile()
+
+    desk.agree()
 
 
 # What found no room
