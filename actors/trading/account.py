@@ -7,14 +7,14 @@ from typing import Any, Final
 
 from actors.kernel.me import Me
 from actors.trading.booking import Booking
-from actors.trading.books import Books
+from actors.trading.books import Books, pass_on
 from actors.trading.judging import Judge
 from actors.trading.reconciling import Reconciling
 from messages import broker
 from messages.addresses import Ref, Refused, ReplyTo
 from messages.broker import ClientId, Executed, LookUp, Seen, Send, Side, Stage
 from messages.correlation import of
-from messages.trading import Order, OrderState, TradingState
+from messages.trading import Order, OrderState, Said, TradingState
 from storage import amendments, ledger, orders, states
 from storage.connections import Reader
 
@@ -150,16 +150,22 @@ class Account:
 
         self.ask(order, partial(broker.Withdraw, order.id), withdrawn, refused, absent)
 
-    def cancel(self, order: Order, then: Callable[[Seen], None], refused: Callable[[Refused], None]) -> None:
+    def cancel(self, order: Order, reply_to: ReplyTo[Said | Refused]) -> None:
         """A person cancels it: noted first, so that a leg is over then. What the broker does not know is over, too."""
 
+        def tell(seen: Seen) -> None:
+            why = f": {seen.why}" if seen.why else ""
+            reply_to.tell(Said(f"order {order.id} is {seen.stage} at {order.broker}{why}"))
+
         def absent() -> None:
-            why, seen = f"{order.broker} does not know it", Seen(order.id, Stage.CANCELLED, order.filled)
+            why = f"{order.broker} does not know it"
+            seen = Seen(order.id, Stage.CANCELLED, order.filled, why)
             statements = orders.follow(order.id, OrderState.CANCELLED, why, self._me.clock.utc())
-            self._books.end(order, statements, partial(then, seen), refused)
+            self._books.end(order, statements, partial(tell, seen), refused)
 
         note = orders.note(order.id, orders.CANCELLING, "a person cancels it", self._me.clock.utc())
-        self._books.end(order, (note,), partial(self.withdraw, order, then, refused, absent), refused)
+        refused = partial(pass_on, reply_to)
+        self._books.end(order, (note,), partial(self.withdraw, order, tell, refused, absent), refused)
 
     def resolve_due(self, id_: ClientId) -> None:
         """The time that was set for it has come; there is one for each order."""

@@ -214,11 +214,7 @@ class TradingCoordinator:
 
     def _withdraw(self, asked: Withdraw) -> None:
         if (order := self._find(asked.order, asked.reply_to, OrderState.WORKING)) is not None:
-            self._account.cancel(
-                order,
-                lambda seen: asked.reply_to.tell(Said(f"order {order.id} is {seen.stage} at {order.broker}")),
-                partial(pass_on, asked.reply_to),
-            )
+            self._account.cancel(order, asked.reply_to)
 
     def _amend(self, asked: Amend) -> None:
         if (order := self._find(asked.order, asked.reply_to, OrderState.WORKING)) is None:

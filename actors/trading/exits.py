@@ -229,7 +229,7 @@ class Exits:
         """That of the exits that were made before, or of the click that the look is due to, or one that begins here."""
         if tried := self._tried(halt):
             return Trace(tried[0].correlation_id)
-        if by_itself and (click := TRACE.get()) is not None:
+        if by_itself and (click := TRACE.get()) is not None and click.correlation_id:
             return click
         return Trace(CorrelationId(hashlib.sha256(halt.encode()).hexdigest()[:32]), begins=True)
 

@@ -376,7 +376,7 @@ def test_what_the_broker_does_not_know_halts_until_a_person_cancels_it_and_resum
     desk.ref.tell(SetState("all", TradingState.ACTIVE, "seen to", resumed))
     desk.reconcile()
 
-    assert probe.received == [Said(f"order {order.id} is cancelled at paper")]
+    assert probe.received == [Said(f"order {order.id} is cancelled at paper: paper does not know it")]
     assert desk.order(order.id).state is OrderState.CANCELLED
     assert desk.order(order.id).why == "paper does not know it"
     assert states.state(desk.read, "paper")[0] is TradingState.ACTIVE
