@@ -148,7 +148,7 @@ def test_metrics_of_a_desk_that_serves_say_what_was_asked_and_go_on_after_a_rest
         assert each("claude_cost_usd_total", **about) == pytest.approx(cost / 1e9)
         assert each("claude_circuit_state", state="closed") == 1
         assert each("claude_abstain_ratio") == 0.2
-        assert each("event_bus_delivered_total", event="claude.BreakerChanged", subscriber="console") == 0
+        assert each("event_bus_delivered_total", event="claude.BreakerChanged", subscriber="notifier") == 0
         assert each("claude_grounding_false_accept_ratio") == 0
 
 

@@ -17,6 +17,7 @@ from actors.console.imports import import_holdings
 from actors.console.rounds import Asked, RoundFailed, begin, ended
 from actors.desk import TOLD, Desk
 from actors.edges import Edges
+from actors.kernel.edges import Promise
 from actors.kernel.me import Actor
 from actors.kernel.supervision import RETRY
 from actors.kernel.system import StartFailed
@@ -216,7 +217,7 @@ class Story:
         for actor, message, why in recorder.dead:
             if why == "full":
                 hits[f"{actor}: full"] += 1
-                hits["settling refused, full"] += isinstance(message, Write) and message.reply_to.about == "settled"
+                hits["settling refused, full"] += isinstance(message, Write) and isinstance(message.reply_to, Promise)
         for _, error, retry_in in recorder.crashes:
             assert isinstance(error, (InjectedCrash, InjectedError, WriteLost, books.WriteLost, paper.WriteLost)), error
             hits["down"] += retry_in == RETRY
