@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final, assert_never
 
 from actors.kernel.me import Me
@@ -21,6 +22,8 @@ PASSED: Final = (
 """What the program has of the desk's environment: no key, and no setting."""
 PATIENCE: Final = 5.0
 """Seconds it may take; then it is killed."""
+LONGEST: Final = 2_000
+"""Characters of a sentence: what an exception has said may be longer than an argument can be."""
 AGAIN: Final = 600.0
 """Seconds within which the program is not told the same of somebody once more; the log has it each time."""
 _log = logging.getLogger("troupe.events")
@@ -76,7 +79,7 @@ class Program:
 
     def __call__(self, sentence: str) -> None:
         """Run it, in a session of its own, and wait until it has ended or was killed."""
-        sentence = self._hide(sentence).replace("\0", "")
+        sentence = self._hide(sentence).replace("\0", "")[:LONGEST]
         nowhere = subprocess.DEVNULL
         try:
             running = subprocess.Popen(
@@ -90,9 +93,10 @@ class Program:
             if (code := running.wait(PATIENCE)) != 0:
                 self._warn(f"ended with {code}")
         except subprocess.TimeoutExpired:
-            os.killpg(running.pid, signal.SIGKILL)
-            running.wait()
             self._warn(f"had not ended after {PATIENCE:.0f} s and was killed")
+            with suppress(PermissionError):  # it runs as somebody else
+                os.killpg(running.pid, signal.SIGKILL)
+                running.wait()
 
     def _warn(self, what: str) -> None:
         _log.warning("nobody was told: [notify] command: %s %s", self._command[0], what)

@@ -162,7 +162,7 @@ ASCENDING: Final = (
 
 class _Notify(BaseModel):
     model_config = _STRICT
-    command: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    command: tuple[Annotated[str, Field(pattern=r"^[^\x00]+$")], ...] = ()
 
 
 class _Sections(BaseModel):

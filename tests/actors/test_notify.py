@@ -10,7 +10,7 @@ import pytest
 from actors import notify
 from actors.bus import Bus, Route
 from actors.kernel.testing import TestSystem
-from actors.notify import AGAIN, Notifier, Program
+from actors.notify import AGAIN, LONGEST, Notifier, Program
 from messages.addresses import Down, Hangs, Ref
 from messages.claude import BreakerChanged
 from messages.database import WritesHeld, WritesResumed
@@ -198,6 +198,12 @@ def test_a_program_that_fails_or_hangs_is_a_warning_and_is_waited_for_no_longer(
 
     [record] = caplog.records
     assert record.getMessage().endswith(warning)
+
+
+def test_of_a_very_long_sentence_the_beginning_is_told(program: Callable[[str], Program], tmp_path: Path) -> None:
+    program(f'printf "%s" "$2" > {tmp_path}/said')("it crashed: " + "x" * 1_000_000)
+
+    assert (tmp_path / "said").read_text() == ("it crashed: " + "x" * 1_000_000)[:LONGEST]
 
 
 def test_a_program_that_is_not_there_is_a_warning_that_names_it(
