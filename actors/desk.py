@@ -1,5 +1,6 @@
 """The company: who exists, who knows whom, in which order they start and stop."""
 
+from actors import notify
 from actors.brokers.choice import chosen, stopped, unconfirmed, unfit
 from actors.bus import Bus, Route
 from actors.claude import gateway
@@ -11,7 +12,6 @@ from actors.kernel.system import STOP_DESK
 from actors.market.coordinator import MarketCoordinator
 from actors.market.folder import FolderSource
 from actors.market.sample import SampleSource
-from actors.notify import Notifier
 from actors.research.coordinator import ResearchCoordinator
 from actors.settings.reading import Settings
 from actors.tasks import coordinator as queues
@@ -26,7 +26,7 @@ from actors.workers.worker import WAITS, Worker
 from messages import broker, console, database, market, research, tasks
 from messages.addresses import Ref
 from messages.database import Write
-from messages.events import EVENTS, Event
+from messages.events import EVENTS
 from storage.connections import Operations, Reader
 from storage.home import Home
 
@@ -50,7 +50,7 @@ class Desk:
         self.research = Ref[research.Message]("research")
         self.trading = Ref[trading.Message]("trading")
         self.broker = Ref[broker.Request]("broker")
-        self.notifier = Ref[Event]("notifier")
+        self.notifier = Ref[notify.Message]("notifier")
         self.console = Ref[console.Message]("console")
 
         # Which task is whose work, how many seconds it may take, and how often it is tried.
@@ -99,7 +99,7 @@ class Desk:
         judge = Judge(read, terms, settings.risk, *edge)
         add(self.broker, chosen(terms, home, read, self.database, self.broker, self.trading, utc))
         add(self.trading, lambda me: trading.TradingCoordinator(me, self.database, self.broker, judge, read), STOP_DESK)
-        add(self.notifier, lambda me: Notifier(me, edges.tell))
+        add(self.notifier, lambda me: notify.Notifier(me, edges.tell))
         if serve:
             from actors.console.console import Console  # brings a web server, 0.2 s that `once` does not need
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final, assert_never
 
 from actors.kernel.me import Me
@@ -16,8 +17,8 @@ from messages.events import Event
 from messages.trading import TradingChanged, TradingState
 
 PASSED: Final = (
-    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "DISPLAY", "WAYLAND_DISPLAY",
-    "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR",
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "DISPLAY", "WAYLAND_DISPLAY",
+    "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR",
 )  # fmt: skip
 """What the program has of the desk's environment: no key, and no setting."""
 PATIENCE: Final = 5.0
@@ -26,16 +27,32 @@ LONGEST: Final = 2_000
 """Characters of a sentence: what an exception has said may be longer than an argument can be."""
 AGAIN: Final = 600.0
 """Seconds within which the program is not told the same of somebody once more; the log has it each time."""
+RETRY: Final = 60.0
+"""Seconds until a sentence is told again of which the program has not said that it was told, if it still holds."""
 _log = logging.getLogger("troupe.events")
 
 
+@dataclass(frozen=True, slots=True)
+class _Retry:
+    """Tell once more what was not told."""
+
+    of: str
+    sentence: str
+
+
+Message = Event | _Retry
+
+
 class Notifier:
-    """Logs each event, and hands what a person should see at once to `tell`, which may block for a moment."""
+    """Logs each event, and hands what a person should see at once to `tell`, which says whether they were told.
 
-    def __init__(self, me: Me[Event], tell: Callable[[str], None]) -> None:
-        self._me, self._tell, self._told = me, tell, dict[str, tuple[str, float]]()
+    That may block for a moment. Of each that events are about, it is the last sentence that counts.
+    """
 
-    def on_receive(self, message: Event) -> None:
+    def __init__(self, me: Me[Message], tell: Callable[[str], bool]) -> None:
+        self._me, self._tell, self._last = me, tell, dict[str, tuple[str, float]]()
+
+    def on_receive(self, message: Message) -> None:
         """The whole protocol."""
         match message:
             case Down(actor, cause):
@@ -48,55 +65,81 @@ class Notifier:
                 why = f"({message.cause}): {message.sentence}"
                 self._say("Claude", logging.WARNING, f"Claude is not asked for now {why}")
             case WritesHeld(why):
-                self._say("writes", logging.ERROR, f"nothing is kept for now, and trading is HALTED: {why}")
+                self._say("writes", logging.ERROR, f"nothing is kept for now: {why}")
             case WritesResumed():
-                self._say("writes", logging.INFO, "what was held is kept, and trading goes on")
+                self._say("writes", logging.INFO, "what was held is kept")
             case TradingChanged(TradingState.ACTIVE):
                 self._say("trading", logging.INFO, "trading is ACTIVE")
             case TradingChanged(state, why):
                 self._say("trading", logging.WARNING, f"trading is {state}: {why}")
+            case _Retry(of, sentence):
+                if self._last[of][0] == sentence:
+                    self._try(of, sentence)
             case _:
                 assert_never(message)
 
     def _say(self, of: str, level: int, sentence: str) -> None:
         _log.log(level, "%s", sentence)
         now = self._me.clock.monotonic()
-        last, at = self._told.get(of, ("", now))
+        last, at = self._last.get(of, ("", now))
         if sentence != last or now > at + AGAIN:
-            self._told[of] = sentence, now
-            self._tell(sentence)
+            self._last[of] = sentence, now
+            self._try(of, sentence)
+
+    def _try(self, of: str, sentence: str) -> None:
+        if not self._tell(sentence):
+            self._me.after(RETRY, _Retry(of, sentence))
 
 
 class Program:
     """A program of a person's that takes a sentence as its last argument, such as `notify-send Troupe`.
 
-    What goes wrong with it is logged: nothing of the desk hangs on it.
+    What goes wrong with it is logged: nothing of the desk hangs on it. `close` ends it, from any thread.
     """
 
     def __init__(self, command: Sequence[str], world: Mapping[str, str], hide: Callable[[str], str]) -> None:
-        self._command, self._hide = command, hide
+        self._command, self._hide, self._closed = command, hide, False
         self._environment = {name: world[name] for name in PASSED if name in world}
+        self._running: subprocess.Popen[bytes] | None = None
 
-    def __call__(self, sentence: str) -> None:
-        """Run it, in a session of its own, and wait until it has ended or was killed."""
-        sentence = self._hide(sentence).replace("\0", "")[:LONGEST]
+    def __call__(self, sentence: str) -> bool:
+        """Run it, in a session of its own, and wait until it has ended or was killed; whether it ended well."""
+        if self._closed or not self._command:
+            return True
+        told = self._hide(sentence.replace("\0", ""))[:LONGEST].encode("utf-8", "replace")
         nowhere = subprocess.DEVNULL
         try:
             running = subprocess.Popen(
-                [*self._command, sentence],
+                [*self._command, told],
                 env=self._environment, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True,
             )  # fmt: skip
-        except OSError as error:
-            self._warn(f"cannot be run: {error.strerror}")
-            return
+        except (OSError, ValueError) as error:
+            self._warn(f"cannot be run: {error}")
+            return False
+        self._running = running
+        if self._closed:
+            self._kill(running)
         try:
-            if (code := running.wait(PATIENCE)) != 0:
-                self._warn(f"ended with {code}")
+            code = running.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self._warn(f"had not ended after {PATIENCE:.0f} s and was killed")
-            with suppress(PermissionError):  # it runs as somebody else
-                os.killpg(running.pid, signal.SIGKILL)
-                running.wait()
+            self._kill(running)
+            return False
+        if code != 0 and not self._closed:
+            self._warn(f"ended with {code}")
+        return code == 0
+
+    def close(self) -> None:
+        """The desk is about to stop: what runs is killed, and so is what is run from now on."""
+        self._closed = True
+        if (running := self._running) is not None and running.returncode is None:
+            self._kill(running)
+
+    @staticmethod
+    def _kill(running: subprocess.Popen[bytes]) -> None:
+        with suppress(ProcessLookupError, PermissionError):  # it runs as somebody else
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
 
     def _warn(self, what: str) -> None:
         _log.warning("nobody was told: [notify] command: %s %s", self._command[0], what)

@@ -18,6 +18,7 @@ from messages.errors import TroupeError
 if TYPE_CHECKING:
     from actors.console.doors import Door
     from actors.desk import Desk
+    from actors.notify import Program
     from actors.settings.reading import Settings
     from actors.workers.places import Places
     from storage.connections import Reader
@@ -72,10 +73,10 @@ def desk_in(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, Co
         chosen = reading.load(home)
         show = _log_to(home, chosen)
         with _spans(home, chosen) as spans:
-            hooks = CountingHooks(spans)
+            hooks, program = CountingHooks(spans), _program(home, chosen)
             edges = Edges(
                 lambda publish, flush: System(hooks=hooks, publish=publish, flush=flush),
-                random.random, Programs, _places, _teller(home, chosen),
+                random.random, Programs, _places, program if serve else lambda sentence: True,
             )  # fmt: skip
             desk = Desk(home, chosen, edges, serve=serve)
             desk.start()
@@ -84,6 +85,7 @@ def desk_in(home: "Home", *, serve: bool) -> "Generator[tuple[Desk, Settings, Co
             try:
                 yield desk, chosen, hooks
             finally:
+                program.close()
                 if late := desk.stop():
                     print(f"warning: {', '.join(late)} did not stop in time and were abandoned", file=sys.stderr)
     finally:
@@ -106,11 +108,11 @@ def _spans(home: "Home", settings: "Settings") -> "Generator[Spans | None]":
             recording.close()
 
 
-def _teller(home: "Home", settings: "Settings") -> Callable[[str], None]:
-    """How a person is told, beside the log."""
+def _program(home: "Home", settings: "Settings") -> "Program":
+    """By which a person is told of a desk that serves, beside the log; without a command nobody is."""
     from actors.notify import Program
 
-    return Program(settings.notify, os.environ, _redactor(home)) if settings.notify else lambda sentence: None
+    return Program(settings.notify, os.environ, _redactor(home))
 
 
 def _places(settings: "Settings") -> "Places":

@@ -347,9 +347,9 @@ def fills(read: Reader, id_: ClientId) -> list[Execution]:
 
 
 def withdrawn_by(read: Reader, id_: ClientId) -> str | None:
-    """Who has cancelled this order last: WITHDRAWING where the desk, CANCELLING where a person, None where nobody."""
-    sql = "SELECT what FROM trading_journal WHERE order_id = ? AND what IN (?, ?) ORDER BY id DESC LIMIT 1"
-    return next((what for (what,) in read.rows(tuple[str], sql, id_, WITHDRAWING, CANCELLING)), None)
+    """Who has wanted this order cancelled: CANCELLING where a person has, else WITHDRAWING where the desk has."""
+    sql = "SELECT what FROM trading_journal WHERE order_id = ? AND what IN (?, ?) ORDER BY what LIMIT 1"
+    return next((what for (what,) in read.rows(tuple[str], sql, id_, CANCELLING, WITHDRAWING)), None)
 
 
 def journal(read: Reader, id_: str) -> list[Note]:

@@ -40,7 +40,7 @@ class StagedDesk:
         at: float = 0.0,
         chance: Callable[[], float] = lambda: 0.5,
         serve: bool = False,
-        tell: Callable[[str], None] = lambda sentence: None,
+        tell: Callable[[str], bool] = lambda sentence: True,
     ) -> None:
         self.home, self.settings, self._seed, self._at = (
             home,

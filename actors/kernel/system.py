@@ -15,7 +15,7 @@ from actors.kernel.cell import Cell
 from actors.kernel.crew import Build, Crew
 from actors.kernel.edges import Promise, refuse_to_wait
 from actors.kernel.hooks import Hooks
-from actors.kernel.mailbox import Post
+from actors.kernel.mailbox import KERNEL, Post
 from actors.kernel.me import Actor, Me
 from actors.kernel.runner import Observed, Runner
 from actors.kernel.scheduler import Scheduler, ThreadScheduler
@@ -159,7 +159,8 @@ class System:
                 self._reported[runner.name] = post
                 post.context.copy().run(self.hooks.hangs, runner.name, post.message, busy)
                 if runner in self.cells:  # a crew's jobs may take long
-                    self.publish(Hangs(runner.name, type(post.message).__name__, busy))
+                    of = "its start or stop" if post.owner is KERNEL else type(post.message).__name__
+                    self.publish(Hangs(runner.name, of, busy))
 
     def stop_cell(self, cell: Cell | Crew, seconds: float) -> bool:
         """Have it handle what waits and stop; whether it did in time."""

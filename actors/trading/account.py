@@ -105,7 +105,7 @@ class Account:
     def _withdraw_first(self, guards: Sequence[Order], order: Order) -> None:
         """It is noted first, of all, since a broker may cancel one with the other: what is left is watched here."""
         why, now, guard = f"withdrawn because order {order.id} is to sell", self._me.clock.utc(), guards[0]
-        new = [leg.id for leg in guards if orders.withdrawn_by(self._read, leg.id) != orders.WITHDRAWING]
+        new = [leg.id for leg in guards if orders.withdrawn_by(self._read, leg.id) is None]
         notes = tuple(orders.note(id_, orders.WITHDRAWING, why, now) for id_ in new)
         withdraw = partial(
             self.withdraw,
@@ -163,9 +163,12 @@ class Account:
             statements = orders.follow(order.id, OrderState.CANCELLED, why, self._me.clock.utc())
             self._books.end(order, statements, partial(tell, seen), refused)
 
+        def noted() -> None:  # meanwhile it may have come to be watched here
+            self.withdraw(orders.by_id(self._read, order.id) or order, tell, refused, absent)
+
         note = orders.note(order.id, orders.CANCELLING, "a person cancels it", self._me.clock.utc())
         refused = partial(pass_on, reply_to)
-        self._books.end(order, (note,), partial(self.withdraw, order, tell, refused, absent), refused)
+        self._books.end(order, (note,), noted, refused)
 
     def resolve_due(self, id_: ClientId) -> None:
         """The time that was set for it has come; there is one for each order."""
@@ -248,17 +251,18 @@ class Account:
     def _follow(self, order: Order, seen: Seen, to: OrderState | None) -> None:
         if to is not None and to is not order.state:
             why, now = seen.why or f"{seen.stage} at {order.broker}", self._me.clock.utc()
-            if order.is_leg and (to is OrderState.LAPSED or (to is OrderState.CANCELLED and self._withdrew(order))):
+            if order.is_leg and self._stays(order, to):
                 self._books.write(orders.watch(order, f"{order.broker} holds it no longer ({why}): watched here", now))
             else:
                 self._books.write(orders.follow(order.id, to, why, now), lambda rows: self.pursue())
         if seen.change:
             self._see_prices(order, seen.change)
 
-    def _withdrew(self, leg: Order) -> bool:
-        """Whether the desk has cancelled it for a halt or a sale, and not a person."""
+    def _stays(self, leg: Order, to: OrderState) -> bool:
+        """Whether it is watched here though it works at its broker no longer; what a person has cancelled is over."""
         by = orders.withdrawn_by(self._read, leg.id)
-        return by == orders.WITHDRAWING or (by is None and self._judge.is_halted)
+        ended = to is OrderState.CANCELLED and (by == orders.WITHDRAWING or self._judge.is_halted)
+        return by != orders.CANCELLING and (to is OrderState.LAPSED or ended)
 
     def _see_prices(self, order: Order, change: int) -> None:
         """A change that was given up was made after all. What holds already may have been adjusted by a split since."""

@@ -66,7 +66,6 @@ class TradingCoordinator:
         self._staging = Staging(me, self._books, judge, read, self._account)
         self._exits = Exits(me, self._books, self._account, judge, read)
         self._amending = Amending(me, self._books, self._account, judge, read)
-        self._held: str | None = None
 
     def on_start(self) -> None:
         """What was approved when the last run ended may be at its broker or not; the books must be in order."""
@@ -86,9 +85,9 @@ class TradingCoordinator:
         """The whole protocol."""
         match message:
             case Import() | Approve() | Reject() | Withdraw() | Amend() | SetState() | Close() | GiveMandate() if (
-                self._held
+                self._exits.held
             ):
-                self._refuse_held(message.reply_to, self._held)
+                self._refuse_held(message.reply_to, self._exits.held)
             case Approve() | Run(work=StageOrder()) if (why := self._exits.stopping) is not None:
                 message.reply_to.refuse("halted", why, self._me.clock.utc())
             case Import():
@@ -139,11 +138,11 @@ class TradingCoordinator:
                 self._me.after(GLANCE, _Glance())
                 self._exits.glance()
             case WritesHeld(why):
-                self._held = why
+                self._exits.held = why
             case WritesResumed():
-                self._held = None
+                self._exits.held = None
             case Committed(Kept() as kept, rows):
-                self._held = None
+                self._exits.held = None
                 kept.then(rows)
             case Refused(Kept() as kept):
                 kept.refused(message)
@@ -158,7 +157,7 @@ class TradingCoordinator:
         self._books.write((), refused=self._still_held)
 
     def _still_held(self, refused: Refused) -> None:
-        self._held = refused.sentence if self._held else None  # writes may have been resumed meanwhile
+        self._exits.held = refused.sentence if self._exits.held else None  # writes may have been resumed meanwhile
 
     def _import(self, asked: Import) -> None:
         if orders.last_fill(self._read, self._judge.broker):

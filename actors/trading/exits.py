@@ -45,7 +45,8 @@ class Exits:
         self._me, self._books, self._account, self._judge, self._read = me, books, account, judge, read
         self._pursuing = self._looking = self._file = self._stopping = False
         self._asked: ReplyTo[Said] | None = None
-        self._withdrawn, self._published = dict[ClientId, float](), TradingState.ACTIVE
+        self._withdrawn, self._published = dict[ClientId, float](), (TradingState.ACTIVE, "")
+        self._held: str | None = None
 
     def begin(self, then: Callable[[], None]) -> None:
         """At start: what was to be done before the desk stopped is over, done or not."""
@@ -141,16 +142,27 @@ class Exits:
             self._me.after(PURSUE, Pursue(in_time=True))
 
     def _publish(self) -> None:
-        """In what state trading is now; that a desk which stops trades no more is not worth saying."""
-        state, why = self._judge.state()
-        if state is not self._published and not self._stopping:
-            self._published = state
-            self._me.publish(TradingChanged(state, why))
+        """In what state trading is now, and why; that a desk which stops trades no more is not worth saying."""
+        now = (TradingState.HALTED, self._held) if self._held else self._judge.state()
+        if now != self._published and not self._stopping:
+            self._published = now
+            self._me.publish(TradingChanged(*now))
+
+    @property
+    def held(self) -> str | None:
+        """Why nothing can be committed, and so nothing sent."""
+        return self._held
+
+    @held.setter
+    def held(self, why: str | None) -> None:
+        if why != self._held:
+            self._held = why
+            self._publish()
 
     def _withdraw(self, order: Order) -> None:
         """Of a leg it is noted first, since its broker may say only after the halt that it holds it no longer."""
         withdraw = partial(self._account.withdraw, order)
-        if order.is_leg:
+        if order.is_leg and orders.withdrawn_by(self._read, order.id) is None:
             note = orders.note(
                 order.id, orders.WITHDRAWING, "withdrawn because trading is HALTED", self._me.clock.utc()
             )

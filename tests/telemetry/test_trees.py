@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from decimal import Decimal
 from time import time_ns
 
 import pytest
@@ -10,14 +11,15 @@ from opentelemetry.trace import StatusCode
 
 from actors.console import asking, backups, talking, trading
 from actors.console.access import DeskRefused
-from actors.kernel.testing import Probe
+from actors.kernel.testing import Probe, Recorder
 from actors.settings.reading import Settings
 from messages.addresses import Ref, Refused
 from messages.broker import Stage
+from messages.correlation import Trace, within
 from messages.tasks import Backup, Finished, Lease, NewTask, Run, StageOrder
-from messages.trading import OrderState, TradingState, TradingTerms
+from messages.trading import Holding, Order, OrderState, Said, SetState, TradingState, TradingTerms
 from messages.values import CorrelationId, Symbol
-from storage import orders
+from storage import orders, states
 from storage.home import Home
 from telemetry.tracing import first
 from tests.actors.trading.staged import AAPL, ROUND, Desk, Exchange
@@ -136,7 +138,63 @@ def test_what_closes_positions_is_in_the_trace_of_the_click_that_halted(
     assert {"edge SetState", "broker Flatten", "trading Executed", "database Write"} <= {*names}
 
 
-def test_a_task_runsbelow_the_waiting_for_its_end(home: Home, rules: Settings, recording: Recording) -> None:
+def held(home: Home, exchange: Exchange) -> Desk:
+    """A desk that holds ten shares."""
+    desk = Desk(home, exchange)
+    desk.open(Holding(AAPL, Decimal(10), Decimal(100), None))
+    return desk
+
+
+def halt(desk: Desk) -> None:
+    desk.ref.tell(SetState("all", TradingState.HALTED, "why", Probe[Said | Refused](), flatten=True))
+    desk.system.settle()
+
+
+def closing(desk: Desk) -> list[Order]:
+    return [order for order in orders.newest(desk.read, 10) if order.flattens]
+
+
+def test_what_is_tried_again_to_close_a_position_is_in_the_same_trace(home: Home) -> None:
+    desk = held(home, Exchange())
+    with within(Trace(ONE)):
+        halt(desk)
+    [first_try] = closing(desk)
+    desk.exchange.end(first_try.id, Stage.EXPIRED)
+
+    desk.system.advance(1_200)
+
+    assert len(closing(desk)) > 1
+    assert {order.correlation_id for order in closing(desk)} == {ONE}
+
+
+def test_what_closes_positions_is_not_in_the_trace_of_a_task_that_has_the_account_compared(home: Home) -> None:
+    desk = held(home, Exchange())
+    desk.keep(*states.set_state("all", TradingState.HALTED, "why", 1, flatten=True))
+    with within(Trace(TWO)):
+        desk.reconcile()
+
+    assert closing(desk)
+    assert TWO not in {order.correlation_id for order in closing(desk)}
+
+
+def test_a_round_that_is_asked_for_again_after_a_restart_begins_no_second_time(
+    home: Home, rules: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = list[str]()
+    for at in (0.0, 60.0):
+        recording = Recording()
+        monkeypatch.setattr(Recorder, "spans", recording.spans)
+        desk = StagedDesk(home, rules, at=at).start()
+        if not at:
+            desk.import_text(HOLDINGS)
+        about = desk.begin()
+        desk.stop()
+        begun += [span.name for span in recording.of(about) if span.parent is None]
+
+    assert begun == ["edge Submit"]
+
+
+def test_a_task_runs_below_the_waiting_for_its_end(home: Home, rules: Settings, recording: Recording) -> None:
     desk = StagedDesk(home, rules).start()
     desk.import_text(HOLDINGS)
     desk.once()

@@ -13,11 +13,12 @@ from messages.addresses import Refused
 from messages.broker import ClientId, Kind, Seen, Side, Stage, Ticket
 from messages.database import Statement
 from messages.research import Action
+from messages.tasks import Finished, Lease, Reconcile, Run
 from messages.trading import Holding, Order, OrderState, Said, SetState, TradingState, Withdraw
 from messages.values import CorrelationId
 from storage import ledger, orders, states
 from storage.home import Home
-from tests.actors.trading.staged import AAPL, Desk, Exchange
+from tests.actors.trading.staged import AAPL, ROUND, Desk, Exchange
 
 TICK = 5 * 60.0
 UNKNOWN = ANSWER_WITHIN + RESOLVE_AFTER + 1
@@ -302,6 +303,63 @@ def test_a_stop_that_a_halt_withdrew_is_watched_though_its_broker_says_so_after_
     after.reconcile()
 
     assert (after.order(stop.id).state, after.order(stop.id).is_here) == (OrderState.WORKING, True)
+
+
+def cancel(desk: Desk, leg: Order) -> None:
+    desk.ref.tell(Withdraw(leg.id, Probe[Said | Refused]()))
+    desk.system.settle()
+
+
+def set_state(desk: Desk, state: TradingState) -> None:
+    desk.ref.tell(SetState("all", state, "a person said so", Probe[Said | Refused]()))
+    desk.system.settle()
+
+
+def test_a_stop_that_a_person_cancels_is_over_though_its_broker_says_that_it_has_expired(home: Home) -> None:
+    desk, order = bought(home, exchange=Exchange())
+    desk.reconcile()
+    for leg in legs(desk, order).values():
+        desk.exchange.end(leg.id, Stage.EXPIRED)
+
+    cancel(desk, legs(desk, order)["sl"])
+    desk.prices(85.0)
+    desk.system.advance(2 * TICK)
+
+    assert legs(desk, order)["sl"].state is OrderState.LAPSED
+    assert sales(desk, order) == []
+
+
+def test_a_stop_that_came_to_be_watched_amid_a_persons_cancel_is_over(home: Home) -> None:
+    for seed in range(30):
+        place = Home(home.path / str(seed))
+        place.path.mkdir(parents=True)
+        desk, order = bought(place, exchange=Exchange())
+        desk.reconcile()
+        stop = legs(desk, order)["sl"]
+        desk.exchange.end(stop.id, Stage.EXPIRED)
+        desk.system._random.seed(seed)  # pyright: ignore[reportPrivateUsage]
+        desk.ref.tell(Run(Lease(2, 1), Reconcile(), ROUND, Probe[Finished | Refused]()))
+        for _ in range(seed):
+            desk.system.turn()
+        cancel(desk, stop)
+        desk.system.advance(2 * TICK)
+
+        assert legs(desk, order)["sl"].state in orders.ENDED, seed
+
+
+def test_a_halt_and_a_sale_do_not_take_up_what_a_person_has_cancelled(home: Home) -> None:
+    desk, order = bought(home, exchange=Exchange())
+    desk.reconcile()
+    stop = legs(desk, order)["sl"]
+    desk.exchange.faults = ["deaf"]
+    cancel(desk, stop)  # which takes the broker some time
+    set_state(desk, TradingState.HALTED)
+    desk.system.advance(UNKNOWN)
+    set_state(desk, TradingState.ACTIVE)
+    desk.system.advance(TICK)
+
+    assert legs(desk, order)["sl"].state is OrderState.CANCELLED
+    assert legs(desk, order)["tp"].is_here
 
 
 def test_what_a_person_cancels_is_over_though_a_halt_had_tried_to_withdraw_it_before(home: Home) -> None:
