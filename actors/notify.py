@@ -29,15 +29,18 @@ AGAIN: Final = 600.0
 """Seconds within which the program is not told the same of somebody once more; the log has it each time."""
 RETRY: Final = 60.0
 """Seconds until a sentence is told again of which the program has not said that it was told, if it still holds."""
+DOUBLED: Final = 6
+"""Times that these seconds are doubled at most: an hour."""
 _log = logging.getLogger("troupe.events")
 
 
 @dataclass(frozen=True, slots=True)
 class _Retry:
-    """Tell once more what was not told."""
+    """Tell once more what was said at this moment, and not told so many times."""
 
     of: str
-    sentence: str
+    said: tuple[str, float]
+    tries: int
 
 
 Message = Event | _Retry
@@ -72,9 +75,9 @@ class Notifier:
                 self._say("trading", logging.INFO, "trading is ACTIVE")
             case TradingChanged(state, why):
                 self._say("trading", logging.WARNING, f"trading is {state}: {why}")
-            case _Retry(of, sentence):
-                if self._last[of][0] == sentence:
-                    self._try(of, sentence)
+            case _Retry(of, said, tries):
+                if self._last[of] == said:
+                    self._try(of, said, tries)
             case _:
                 assert_never(message)
 
@@ -84,11 +87,11 @@ class Notifier:
         last, at = self._last.get(of, ("", now))
         if sentence != last or now > at + AGAIN:
             self._last[of] = sentence, now
-            self._try(of, sentence)
+            self._try(of, self._last[of], 0)
 
-    def _try(self, of: str, sentence: str) -> None:
-        if not self._tell(sentence):
-            self._me.after(RETRY, _Retry(of, sentence))
+    def _try(self, of: str, said: tuple[str, float], tries: int) -> None:
+        if not self._tell(said[0]):
+            self._me.after(RETRY * 2.0 ** min(tries, DOUBLED), _Retry(of, said, tries + 1))
 
 
 class Program:

@@ -38,6 +38,9 @@ _NOTE: Final = """INSERT INTO trading_journal (order_id, what, sentence, at)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) ORDER BY key"""
 _SIDES: Final = {str(side): side for side in Side}
 CANCELLING: Final = "cancelling"
+"""What the journal says of an order before its broker is told that a person cancels it: a leg is over then."""
+KEPT: Final = "not cancelled"
+"""What it says where the person was told that this could not be done: all is as before."""
 WITHDRAWING: Final = "withdrawing"
 """What the journal says of a leg before the desk has its broker cancel it: from then on it is watched here."""
 BROKERS_ENDS: Final = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.LAPSED, OrderState.REFUSED})
@@ -348,8 +351,11 @@ def fills(read: Reader, id_: ClientId) -> list[Execution]:
 
 def withdrawn_by(read: Reader, id_: ClientId) -> str | None:
     """Who has wanted this order cancelled: CANCELLING where a person has, else WITHDRAWING where the desk has."""
-    sql = "SELECT what FROM trading_journal WHERE order_id = ? AND what IN (?, ?) ORDER BY what LIMIT 1"
-    return next((what for (what,) in read.rows(tuple[str], sql, id_, CANCELLING, WITHDRAWING)), None)
+    sql = "SELECT what FROM trading_journal WHERE order_id = ? AND what IN (?, ?, ?) ORDER BY id DESC"
+    whats = [what for (what,) in read.rows(tuple[str], sql, id_, CANCELLING, KEPT, WITHDRAWING)]
+    if next((what for what in whats if what != WITHDRAWING), None) == CANCELLING:
+        return CANCELLING
+    return WITHDRAWING if WITHDRAWING in whats else None
 
 
 def journal(read: Reader, id_: str) -> list[Note]:

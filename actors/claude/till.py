@@ -14,7 +14,6 @@ from storage.questions import Caps
 
 AGREE: Final = "`run.py once --claude on` does"
 RAISE: Final = "raise the ceilings under [claude] in desk.toml, or wait"
-"""Of no round."""
 
 
 @dataclass(frozen=True, slots=True)

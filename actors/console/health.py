@@ -88,7 +88,8 @@ def _stored(access: Access, notes: list[str]) -> Stored:
         asking, left = access.asking, left_of(at, access.asking, now)
         queues = tasks.lines(at, now)
         valued, place = metrics.valuation(at), market(at, access.calendar, now)
-        oldest = bars.oldest_session(at, [held.symbol for held in ledger.held(at)])
+        symbols = () if place is None else [held.symbol for held in ledger.held(at)]
+        oldest = bars.oldest_session(at, symbols)
     if row is not None and row.state != "closed":
         notes.append(f"Claude is not asked for now ({row.cause}): {row.sentence}")
     for name, rest, most in (

@@ -166,9 +166,12 @@ class Account:
         def noted() -> None:  # meanwhile it may have come to be watched here
             self.withdraw(orders.by_id(self._read, order.id) or order, tell, refused, absent)
 
+        def refused(why: Refused) -> None:
+            kept = orders.note(order.id, orders.KEPT, why.sentence, self._me.clock.utc())
+            self._books.end(order, (kept,), partial(pass_on, reply_to, why), lambda _: pass_on(reply_to, why))
+
         note = orders.note(order.id, orders.CANCELLING, "a person cancels it", self._me.clock.utc())
-        refused = partial(pass_on, reply_to)
-        self._books.end(order, (note,), noted, refused)
+        self._books.end(order, (note,), noted, partial(pass_on, reply_to))
 
     def resolve_due(self, id_: ClientId) -> None:
         """The time that was set for it has come; there is one for each order."""

@@ -100,7 +100,9 @@ def test_what_the_program_has_not_told_is_told_again_while_it_holds() -> None:
     told.publish(TradingChanged(TradingState.HALTED, "why"))
     told.system.advance(RETRY + 1)
     told.works = True
-    told.system.advance(2 * RETRY)
+    told.system.advance(RETRY)
+    assert told.told == ["trading is HALTED: why"] * 2  # once more after two minutes
+    told.system.advance(10 * RETRY)
     assert told.told == ["trading is HALTED: why"] * 3
 
     told.works = False
@@ -150,12 +152,18 @@ def changes(published: list[object]) -> list[tuple[TradingState, str]]:
     return [(event.state, event.why) for event in published if isinstance(event, TradingChanged)]
 
 
-def test_that_trading_is_halted_and_goes_on_is_published_once_however_it_came_about(home: Home) -> None:
+def halted(home: Home) -> tuple[Desk, list[object]]:
+    """A desk that has seen the file HALT, and what it publishes."""
     published = list[object]()
     desk = Desk(home, Exchange(), publish=published.append)
     desk.open()
     home.halt.touch()
     desk.system.advance(60)
+    return desk, published
+
+
+def test_that_trading_is_halted_and_goes_on_is_published_once_however_it_came_about(home: Home) -> None:
+    desk, published = halted(home)
     home.halt.unlink()
     desk.system.advance(60)
 
@@ -164,12 +172,8 @@ def test_that_trading_is_halted_and_goes_on_is_published_once_however_it_came_ab
 
 
 def test_that_trading_stays_halted_for_another_reason_is_published_too(home: Home) -> None:
-    published, exchange = list[object](), Exchange()
-    desk = Desk(home, exchange, publish=published.append)
-    desk.open()
-    home.halt.touch()
-    desk.system.advance(60)
-    exchange.cash += 1
+    desk, published = halted(home)
+    desk.exchange.cash += 1
     desk.reconcile()
     home.halt.unlink()
     desk.system.advance(60)
@@ -179,11 +183,7 @@ def test_that_trading_stays_halted_for_another_reason_is_published_too(home: Hom
 
 
 def test_trading_is_halted_for_a_person_as_long_as_nothing_can_be_committed(home: Home) -> None:
-    published = list[object]()
-    desk = Desk(home, Exchange(), publish=published.append)
-    desk.open()
-    home.halt.touch()
-    desk.system.advance(60)
+    desk, published = halted(home)
     desk.ref.tell(WritesHeld("the disk is full"))
     desk.system.settle()
     home.halt.unlink()

@@ -36,12 +36,18 @@ def rules(home: Home) -> Settings:
     return Settings(folder=home.path / "prices", trading=TradingTerms(analysts=("rules",)))
 
 
+def ran(home: Home, settings: Settings) -> StagedDesk:
+    """A desk that has made a round about what it holds."""
+    desk = StagedDesk(home, settings).start()
+    desk.import_text(HOLDINGS)
+    desk.once()
+    return desk
+
+
 def test_a_round_is_one_trace_from_the_click_to_the_entry_of_its_fill(
     home: Home, rules: Settings, recording: Recording
 ) -> None:
-    desk = StagedDesk(home, rules).start()
-    desk.import_text(HOLDINGS)
-    desk.once()
+    desk = ran(home, rules)
     about = desk.begin()
 
     order = orders.newest(desk.read, 1)[0]
@@ -65,9 +71,7 @@ def test_a_round_is_one_trace_from_the_click_to_the_entry_of_its_fill(
 
 
 def test_a_round_is_one_tree_below_the_click_that_began_it(home: Home, rules: Settings, recording: Recording) -> None:
-    desk = StagedDesk(home, rules).start()
-    desk.import_text(HOLDINGS)
-    desk.once()
+    desk = ran(home, rules)
     about = desk.begin()
     trading.say(desk.access, "approve", orders.newest(desk.read, 1)[0].id)
     desk.system.settle()
@@ -124,9 +128,7 @@ def test_all_that_a_person_does_is_whole_trees(home: Home, recording: Recording)
 def test_what_closes_positions_is_in_the_trace_of_the_click_that_halted(
     home: Home, rules: Settings, recording: Recording
 ) -> None:
-    desk = StagedDesk(home, rules).start()
-    desk.import_text(HOLDINGS)
-    desk.once()
+    desk = ran(home, rules)
 
     trading.set_state(desk.access, TradingState.HALTED, "all", "why", flatten=True)
     desk.system.settle()
@@ -195,9 +197,7 @@ def test_a_round_that_is_asked_for_again_after_a_restart_begins_no_second_time(
 
 
 def test_a_task_runs_below_the_waiting_for_its_end(home: Home, rules: Settings, recording: Recording) -> None:
-    desk = StagedDesk(home, rules).start()
-    desk.import_text(HOLDINGS)
-    desk.once()
+    desk = ran(home, rules)
     about = desk.begin()
     desk.stop()
 
@@ -210,9 +210,7 @@ def test_a_task_runs_below_the_waiting_for_its_end(home: Home, rules: Settings, 
 
 
 def test_a_click_that_is_refused_can_be_found(home: Home, rules: Settings, recording: Recording) -> None:
-    desk = StagedDesk(home, rules).start()
-    desk.import_text(HOLDINGS)
-    desk.once()
+    desk = ran(home, rules)
     order = orders.newest(desk.read, 1)[0]
     try:
         raise KeyError("of somebody else's")

@@ -51,7 +51,8 @@ SOON: Final = int(dt.datetime(2013, 4, 1, tzinfo=dt.UTC).timestamp()) * 1_000_00
 class Exchange:
     """What the broker knows, whatever becomes of the desk; `mood` says what it does with the next request.
 
-    kind: answers. deaf: does not get it. mute: gets it and does not answer. hold: its answer is put into `answers`.
+    kind: answers. deaf: does not get it. mute: gets it and does not answer. slow: does not cancel it yet. hold: its
+    answer is put into `answers`.
     `faults` is used up first to last.
     """
 
@@ -134,7 +135,8 @@ class StagedBroker:
             case broker.LookUp(client_id):
                 answer = partial(self._say, client_id, message.reply_to)
             case broker.Withdraw(client_id):
-                if client_id in exchange.orders and exchange.orders[client_id].stage is Stage.WORKING:
+                working = client_id in exchange.orders and exchange.orders[client_id].stage is Stage.WORKING
+                if working and mood != "slow":
                     exchange.orders[client_id] = replace(exchange.orders[client_id], stage=Stage.CANCELLED)
                 answer = partial(self._say, client_id, message.reply_to)
             case broker.Replace(client_id, number, limit, stop):

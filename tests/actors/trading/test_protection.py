@@ -347,12 +347,37 @@ def test_a_stop_that_came_to_be_watched_amid_a_persons_cancel_is_over(home: Home
         assert legs(desk, order)["sl"].state in orders.ENDED, seed
 
 
+@pytest.mark.parametrize("halted_before", [False, True])
+def test_a_stop_that_a_person_could_not_cancel_is_watched_after_a_halt(home: Home, halted_before: bool) -> None:
+    desk, order = bought(home, exchange=Exchange())
+    desk.reconcile()
+    stop, probe = legs(desk, order)["sl"], Probe[Said | Refused]()
+    if halted_before:
+        desk.exchange.faults = ["deaf", "deaf"]
+        for state in (TradingState.HALTED, TradingState.ACTIVE):
+            set_state(desk, state)
+        desk.system.advance(UNKNOWN)
+    desk.exchange.faults = ["deaf"]
+    desk.ref.tell(Withdraw(stop.id, probe))
+    desk.system.advance(UNKNOWN)
+    assert [type(answer) for answer in probe.received] == [Refused]
+
+    if halted_before:  # which its broker does at last
+        desk.exchange.end(stop.id, Stage.CANCELLED)
+        desk.reconcile()
+    else:
+        set_state(desk, TradingState.HALTED)
+        set_state(desk, TradingState.ACTIVE)
+
+    assert legs(desk, order)["sl"].is_here
+
+
 def test_a_halt_and_a_sale_do_not_take_up_what_a_person_has_cancelled(home: Home) -> None:
     desk, order = bought(home, exchange=Exchange())
     desk.reconcile()
     stop = legs(desk, order)["sl"]
-    desk.exchange.faults = ["deaf"]
-    cancel(desk, stop)  # which takes the broker some time
+    desk.exchange.faults = ["slow"]
+    cancel(desk, stop)
     set_state(desk, TradingState.HALTED)
     desk.system.advance(UNKNOWN)
     set_state(desk, TradingState.ACTIVE)
